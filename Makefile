@@ -5,9 +5,10 @@ PYTHON ?= python3
 VENV := .tools/python
 REQUIREMENTS := tests/python/requirements.txt
 NODE_MODULES := tests/node/node_modules
+CHROMIUM := $(or $(TEST_CHROMIUM),/usr/bin/chromium)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test crash-test bench mutants lint fmt generate places setup
+.PHONY: help demo check test crash-test bench mutants lint fmt generate picture places setup
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +61,9 @@ generate: setup ## Write everything that is made of something else anew: widget,
 	$(CARGO) run --locked -- schema gateway > deploy/gateway.schema.json
 	INSTA_UPDATE=always $(CARGO) test --locked --test domain --test it
 
+picture: setup ## Picture the buy widget in the demo's page for README.md.
+	$(NODE_MODULES)/.bin/node tests/node/host/picture.mjs $(CHROMIUM) docs/images/widget.png $(CARGO) run --locked -- demo
+
 # Only when the data sets have changed: their versions stand in requirements.txt.
 places: ## Write the table of countries, regions and postal codes anew from the data sets that it is made of.
 	$(PYTHON) -m venv --clear .tools/tables
@@ -103,4 +107,4 @@ widget/node_modules/.complete: widget/package-lock.json
 
 .PHONY: browser
 browser:
-	$(call need,test -x "$(or $(TEST_CHROMIUM),/usr/bin/chromium)",chromium,Another one is named by: make test TEST_CHROMIUM=/path/to/chromium)
+	$(call need,test -x "$(CHROMIUM)",chromium,Another one is named by: make test TEST_CHROMIUM=/path/to/chromium)

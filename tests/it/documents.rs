@@ -1,12 +1,12 @@
-//! The documents say what is there: names in the architecture, commands in the README, files of the deployment, tests of
-//! the protocol's rules.
+//! The documents say what is there: names in the architecture and the walkthrough, commands of every document, links and
+//! pictures, files of the deployment, tests of the protocol's rules.
 
 mod faults;
 mod rules;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use merchant_gateway::config::gateway::{GatewayConfig, LogFormat, StoreConfig};
@@ -49,7 +49,7 @@ fn is_path(text: &str) -> bool {
     rooted && !text.contains(['{', '*', ' '])
 }
 
-/// What is wrong with the paths and names of a document. The architecture's first paragraph states the convention.
+/// What is wrong with the paths and names of a document. The architecture's second paragraph states the convention.
 fn wrong_names(document: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut file: Option<(&str, String)> = None;
@@ -141,18 +141,32 @@ impl Block<'_> {
     }
 }
 
-#[test]
-fn the_architecture_names_only_what_is_there() {
-    let text = document("docs/ARCHITECTURE.md");
+/// Asserts that a document names only what is there, and that at least `least` paths of it were understood.
+fn names_only_what_is_there(path: &str, least: usize) {
+    let text = document(path);
     let wrong = wrong_names(&text);
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "{path}:\n{}", wrong.join("\n"));
     let checked = quoted(&text).iter().filter(|quoted| is_path(quoted.text)).count();
-    assert!(checked > 50, "only {checked} paths were understood");
+    assert!(checked >= least, "{path}: only {checked} paths were understood");
 }
 
 #[test]
-fn the_decisions_and_the_readme_name_only_what_is_there() {
-    let mut wrong = wrong_names(&document("README.md"));
+fn the_architecture_names_only_what_is_there() {
+    names_only_what_is_there("docs/ARCHITECTURE.md", 30);
+}
+
+#[test]
+fn the_walkthrough_names_only_what_is_there() {
+    names_only_what_is_there("docs/WALKTHROUGH.md", 250);
+}
+
+#[test]
+fn the_decisions_and_the_guides_name_only_what_is_there() {
+    for guide in ["README.md", "docs/DEMO.md", "docs/MERCHANTS.md", "SECURITY.md"] {
+        names_only_what_is_there(guide, 0);
+    }
+    names_only_what_is_there("CONTRIBUTING.md", 20);
+    let mut wrong = Vec::new();
     for entry in fs::read_dir(repository().join("docs/decisions")).unwrap() {
         let path = entry.unwrap().path();
         let text = fs::read_to_string(&path).unwrap();
@@ -160,6 +174,73 @@ fn the_decisions_and_the_readme_name_only_what_is_there() {
         wrong.extend(wrong_names(&text));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Every document for people: those of the repository's first level, and those of `docs/`.
+fn documents() -> Vec<String> {
+    let of = |folder: &str| {
+        let entries = fs::read_dir(repository().join(folder)).unwrap();
+        entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| Path::new(name).extension().is_some_and(|kind| kind == "md"))
+            .map(|name| Path::new(folder).join(name).to_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    [of(""), of("docs")].concat()
+}
+
+/// The targets of a document's links and pictures that lie in the repository.
+fn local_links(text: &str) -> Vec<&str> {
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    targets.filter(|target| !target.contains("://")).collect()
+}
+
+/// The address of a heading within its page, as GitHub makes it.
+fn anchor(heading: &str) -> String {
+    let kept = |letter: &char| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_');
+    heading
+        .trim_start_matches('#')
+        .trim()
+        .to_lowercase()
+        .chars()
+        .filter(kept)
+        .collect::<String>()
+        .replace(' ', "-")
+}
+
+#[test]
+fn every_link_between_documents_leads_somewhere() {
+    let mut wrong = Vec::new();
+    let mut checked = 0;
+    for path in documents() {
+        let text = document(&path);
+        for link in local_links(&text) {
+            checked += 1;
+            let (file, section) = link.split_once('#').unwrap_or((link, ""));
+            let beside = Path::new(&path).parent().unwrap();
+            let target = if file.is_empty() { PathBuf::from(&path) } else { beside.join(file) };
+            if !repository().join(&target).exists() {
+                wrong.push(format!("{path}: {link} does not exist"));
+            } else if !section.is_empty() {
+                let page = document(target.to_str().unwrap());
+                let there = page.lines().any(|line| line.starts_with('#') && anchor(line) == section);
+                if !there {
+                    wrong.push(format!("{path}: {link} is no section"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(checked > 30, "only {checked} links were understood");
+    assert_eq!(anchor("## Stripe's keys: `a_b`, now"), "stripes-keys-a_b-now");
+    assert_eq!(local_links("[a](b.md#c) ![d](e.png) [f](https://g.example)"), ["b.md#c", "e.png"]);
+}
+
+#[test]
+fn the_readme_is_short_and_its_picture_is_small() {
+    assert!(document("README.md").lines().count() <= 120);
+    let picture = fs::metadata(repository().join("docs/images/widget.png")).unwrap();
+    assert!(picture.len() < 200_000, "{} bytes", picture.len());
 }
 
 #[test]
@@ -286,7 +367,7 @@ fn wrong_commands(document: &str, makefile: &str) -> Vec<String> {
                 );
                 continue;
             }
-            ["cargo", "build", ..] | ["curl" | "export" | "mkdir", ..] => continue,
+            ["cargo", "build" | "test", ..] | ["curl" | "export" | "mkdir", ..] => continue,
             _ => None,
         };
         match ours {
@@ -312,11 +393,17 @@ fn refused(command: &str, options: &[&str]) -> Option<String> {
 }
 
 #[test]
-fn every_command_of_the_readme_can_be_run() {
-    let readme = document("README.md");
-    let wrong = wrong_commands(&readme, &document("Makefile"));
+fn every_command_of_every_document_can_be_run() {
+    let makefile = document("Makefile");
+    let mut wrong = Vec::new();
+    let mut checked = 0;
+    for path in documents() {
+        let text = document(&path);
+        checked += commands(&text).len();
+        wrong.extend(wrong_commands(&text, &makefile).into_iter().map(|why| format!("{path}: {why}")));
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(commands(&readme).len() > 8, "{:?}", commands(&readme));
+    assert!(checked > 25, "only {checked} commands were understood");
 }
 
 #[test]

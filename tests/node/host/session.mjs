@@ -10,12 +10,21 @@ import { HostPage } from "./host-page.mjs";
 // A picture that a sample shop names and that nobody serves is no fault of the page's.
 const EXPECTED = /Failed to load resource: net::ERR_|ERR_BLOCKED_BY_CLIENT/;
 
-export async function withHost(run) {
-  const [url, executablePath, screenshots = mkdtempSync(join(tmpdir(), "host-"))] = process.argv.slice(2);
+// What a test names on the command line.
+function named() {
+  const [url, executablePath, screenshots] = process.argv.slice(2);
+  return { url, executablePath, screenshots };
+}
+
+export async function withHost(run, options = named()) {
+  const { url, executablePath, screenshots = mkdtempSync(join(tmpdir(), "host-")), scale = 1 } = options;
   mkdirSync(screenshots, { recursive: true });
-  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+  // Given to the browser as well, because a widget's frame is a process of its own and would be drawn at 1 and enlarged.
+  const args = ["--no-sandbox", `--force-device-scale-factor=${scale}`];
+  const browser = await chromium.launch({ executablePath, args });
   try {
-    const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, locale: "en-US" });
+    const viewport = { width: 1360, height: 900 };
+    const context = await browser.newContext({ viewport, deviceScaleFactor: scale, locale: "en-US" });
     // Nothing outside this machine is asked for: what a widget's policy lets through ends here.
     await context.route(
       ({ hostname }) => !["127.0.0.1", "localhost"].includes(hostname),
