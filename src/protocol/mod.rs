@@ -6,8 +6,8 @@
 //! - [`mcp`]: the Model Context Protocol on one `POST /mcp`, modern and legacy; one file per tool.
 //! - [`apps`]: the wire forms that ChatGPT and MCP Apps hosts prescribe: payment sheet, product card, widget.
 //! - [`capability`]: the id of a session with its MAC. [`links`]: the addresses of a merchant's own pages.
-//! - [`rendering`]: the inputs of every reply's rendering. [`texts`]: messages about a checkout, once for each
-//! audience.
+//! - [`rendering`]: the inputs of every reply's rendering. [`texts`]: messages about a checkout,
+//!   once for each audience.
 //! - [`order_events`]: the events that merchants receive about their orders.
 
 pub mod apps;

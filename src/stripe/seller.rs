@@ -31,7 +31,7 @@ pub struct Window {
 
 /// Stripe: accounts, each accessed with its key.
 pub trait Stripe: Send + Sync + 'static {
-    /// The account of `key`; `watch` is notified of Stripe's reports about the key.
+    /// The account of `key`; `observer` is notified of Stripe's reports about the key.
     fn account(&self, key: SecretString, observer: KeyObserver) -> Box<dyn SellerAccount>;
 }
 

@@ -112,7 +112,7 @@ async fn written_alone(gateway: &Path, folder: &Path) -> Duration {
         let attempt = [
             "UPDATE main.sessions SET state = 'charging', body = (SELECT body FROM gateway.sessions \
              WHERE tenant = ?3 AND mode = 'test' AND id = ?1) WHERE tenant = ?3 AND mode = 'test' AND id = ?1",
-            "INSERT INTO main.attempts SELECT tenant, mode, session, number, spt_hash, charge, idempotency_key, body, \
+            "INSERT INTO main.attempts SELECT tenant, mode, session, number, spt_hash, expected, idempotency_key, body, \
              hex(randomblob(80)), stripe_version, account, started, repeat_until, NULL \
              FROM gateway.attempts WHERE tenant = ?3 AND mode = 'test' AND session = ?1",
             "INSERT INTO main.timeline SELECT * FROM gateway.timeline \

@@ -5,7 +5,7 @@
 //! that wait for Stripe's answer about a token are kept outside the lane, so a slow Stripe does not block readers.
 //!
 //! `exchange` has the inputs and outputs, `task` the work to do; `asking` handles callers' requests, `precheck`
-//! decides what needs no network, `reply` makes the replies; `writing` commits, `retries` holds tasks that wait
+//! decides what needs no network, `reply` makes the replies; `writing` commits, `retry_queue` holds tasks that wait
 //! because the store failed.
 //! Invariants: an effect leaves only after the commit that asked for it; an outcome is retried until it is written;
 //! callers learn of a completed checkout from the store only; a request that an open Stripe Checkout blocks waits
