@@ -89,11 +89,18 @@ test('the host calls a tool at the shop with a self-contained request', async ()
 });
 
 test('a tool call tells the language that the shop wrote the document in, whatever the widget makes of it later', async () => {
-  const { host, requests, window } = page('/checkout/chk_1', undefined, 'de');
-  window.document.documentElement.lang = 'en';
+  const { host, requests, window } = page('/checkout/chk_1', undefined, 'en');
+  window.document.documentElement.lang = 'fr';
   await host.callTool('search_products', {});
   const { params } = JSON.parse(String(requests[0]?.init.body)) as { params: { _meta: Record<string, unknown> } };
-  assert.equal(params._meta['openai/locale'], 'de');
+  assert.equal(params._meta['openai/locale'], 'en');
+});
+
+test("a browser of the document's language adds its region", async () => {
+  const { host, requests } = page('/checkout/chk_1', undefined, 'de');
+  await host.callTool('search_products', {});
+  const { params } = JSON.parse(String(requests[0]?.init.body)) as { params: { _meta: Record<string, unknown> } };
+  assert.equal(params._meta['openai/locale'], 'de-AT');
 });
 
 test('a shop with its own domain is at the root', async () => {
