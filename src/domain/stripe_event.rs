@@ -1,6 +1,6 @@
 //! The trusted part of a Stripe event: which object it is about, and never the object's data.
 //!
-//! Invariant: no amount and no state of an object is kept from an event; its consumers read Stripe instead.
+//! Invariant: an event holds no amount and no state of an object; its consumers read Stripe instead.
 
 use super::ids::{PaymentIntentId, SessionId, StripeEventId, StripeEventType, StripeObjectId};
 use super::time::Timestamp;

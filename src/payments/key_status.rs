@@ -74,8 +74,8 @@ impl KeyStatus {
 
     /// The account was verified with the key when there were `report` answers: the key was valid then, and missing
     /// permissions may have been granted.
-    pub(crate) fn verified(&self, report: u64) {
-        self.kept().refusals.verified(report);
+    pub(crate) fn verified(&self, reports: u64) {
+        self.kept().refusals.verified(reports);
     }
 
     /// Why no payment can begin; `None` if one can.
@@ -127,8 +127,8 @@ impl Refusals {
         before != self.0.len()
     }
 
-    fn verified(&mut self, report: u64) {
-        self.0.retain(|_, (number, _)| *number > report);
+    fn verified(&mut self, reports: u64) {
+        self.0.retain(|_, (number, _)| *number > reports);
     }
 
     fn off(&self) -> Option<PaymentsOff> {

@@ -28,7 +28,7 @@ pub(super) enum Removal {
 }
 
 /// The ids of unpaid sessions that may be removed, and when each ended: those without and those with an attempt,
-/// merged. For each session only the exceptions are looked up: an open flag, and rows that no unpaid session has.
+/// merged. For each session the query reads only the exceptions: an open flag, and rows that no unpaid session has.
 macro_rules! may_go {
     ($tried:literal, $before:literal) => {
         concat!(

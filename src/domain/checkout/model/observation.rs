@@ -135,7 +135,7 @@ impl AttemptObservation {
 }
 
 /// An answer that does not show the payment's outcome.
-#[expect(clippy::struct_excessive_bools, reason = "each is told apart from the others")]
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inconclusive {
     /// `Retry-After`.
