@@ -24,14 +24,13 @@ use crate::payments::cart_expiry::{ExpiredCarts, expire_carts};
 use crate::payments::commit::rendered;
 use crate::payments::{Dependencies, MerchantState, Records};
 use crate::protocol::capability::{Capabilities, Capability};
-use crate::runtime::IoLost;
 use crate::store::{Delivery, Erasure, Forgetting, KeptFlag, Resolution, StoreError};
 
 /// How long a caller waits for a session; after that it gets the stored state.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// How long a caller whose deadline has passed waits for the store.
-const LAST_LOOK: Duration = Duration::from_secs(2);
+const LAST_READ: Duration = Duration::from_secs(2);
 
 /// How often a request is sent in total when the session's actor crashes during it.
 const TRIES: u32 = 3;
@@ -134,9 +133,9 @@ impl MerchantHandle {
             match tokio::time::timeout_at(deadline, answer).await {
                 Ok(Ok(answer)) => {
                     caller.gone = false;
-                    return answer.map_err(
-                        |rejection| if died { after_a_death(&command, rejection) } else { rejection },
-                    );
+                    return answer.map_err(|rejection| {
+                        if died { after_actor_failure(&command, rejection) } else { rejection }
+                    });
                 }
                 // The actor crashed during the request: the store has its progress, so the request can be sent again.
                 Ok(Err(_)) => (caller.gone, died) = (false, true),
@@ -175,12 +174,11 @@ impl MerchantHandle {
     /// Erases the personal data of an order's buyer; returns whether there was any, or `None` if there is no such
     /// order.
     pub async fn erase_buyer(&self, placed: &PlacedOrder) -> Result<Option<bool>, StoreError> {
-        let (deps, tenant) = (Arc::clone(&self.deps), self.shared.tenant.clone());
         let mut order = placed.order.clone();
         order.erase_personal_data();
-        let completion = rendered(&deps, &self.view(), (&order, &placed.permalink));
-        let erasure = Erasure { id: order.id.clone(), order, completion, at: deps.clock.now() };
-        self.stored(async move { deps.retention.erase_buyer(&tenant, erasure).await }).await
+        let completion = rendered(&self.deps, &self.view(), (&order, &placed.permalink));
+        let erasure = Erasure { id: order.id.clone(), order, completion, at: self.now() };
+        self.deps.retention.erase_buyer(self.tenant(), erasure).await
     }
 
     /// Resolves a flag, once; returns the flag afterwards.
@@ -189,15 +187,12 @@ impl MerchantHandle {
         id: &FlagId,
         resolution: Resolution,
     ) -> Result<Option<KeptFlag>, StoreError> {
-        let (deps, tenant, id) = (Arc::clone(&self.deps), self.shared.tenant.clone(), id.clone());
-        self.stored(async move { deps.store.resolve_flag(&tenant, &id, resolution).await }).await
+        self.deps.store.resolve_flag(self.tenant(), id, resolution).await
     }
 
     /// Forgets the account that received this merchant's earlier payments, and verifies the account of its key.
     pub async fn forget_account(&self, account: &AccountId) -> Result<Forgetting, StoreError> {
-        let (deps, tenant) = (Arc::clone(&self.deps), self.shared.tenant.clone());
-        let former = account.clone();
-        let forgotten = self.stored(async move { deps.store.forget_account(&tenant, &former).await }).await?;
+        let forgotten = self.deps.store.forget_account(self.tenant(), account).await?;
         if forgotten == Forgetting::Forgotten {
             self.deps.payees.release(&self.shared.tenant.merchant, account);
             if let Some(actor) = self.actor.load_full() {
@@ -215,20 +210,7 @@ impl MerchantHandle {
 
     /// Makes an order event due as if it had never been sent; returns the event afterwards.
     pub async fn retry_delivery(&self, id: &OrderEventId) -> Result<Option<Delivery>, StoreError> {
-        let (deps, tenant, id) = (Arc::clone(&self.deps), self.shared.tenant.clone(), id.clone());
-        let now = deps.clock.now();
-        self.stored(async move { deps.outbox.retry_event(&tenant, &id, now).await }).await
-    }
-
-    /// Runs a change of the store on the I/O runtime: it completes even if the caller goes away.
-    pub(super) async fn stored<T: Send + 'static>(
-        &self,
-        asking: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        match self.deps.io.run(asking).await {
-            Ok(answer) => answer,
-            Err(IoLost) => Err(StoreError::Unavailable(IoLost.to_string())),
-        }
+        self.deps.outbox.retry_event(self.tenant(), id, self.now()).await
     }
 
     /// Whether `key` opens the status page of this order.
@@ -302,10 +284,8 @@ impl MerchantHandle {
             }
             Command::Create(_) | Command::CheckStripe(_) => return Err(late(command)),
         };
-        let (deps, tenant, id) = (Arc::clone(&self.deps), self.shared.tenant.clone(), id.clone());
-        let reading = async move { deps.store.load(&tenant, &id, None).await };
-        let reading = tokio::time::timeout(LAST_LOOK, self.deps.io.run(reading));
-        let Ok(Ok(Ok(loaded))) = reading.await else {
+        let reading = tokio::time::timeout(LAST_READ, self.deps.store.load(self.tenant(), id, None));
+        let Ok(Ok(loaded)) = reading.await else {
             return Err(late(command));
         };
         match loaded.session {
@@ -330,7 +310,7 @@ const fn late(command: &Command) -> Rejection {
 
 /// The rejection of a request during which an actor crashed. That actor's last commit may come after its successor's
 /// read, so the rejection must not say that a payment was not begun.
-fn after_a_death(command: &Command, rejection: Rejection) -> Rejection {
+fn after_actor_failure(command: &Command, rejection: Rejection) -> Rejection {
     match command {
         Command::Complete(_) | Command::OpenStripeCheckout { .. } => {
             Rejection::Shopper(ShopperRejection::Undecided)

@@ -252,11 +252,7 @@ impl Handler<Recall> for MerchantActor {
     fn handle(&mut self, _: Recall, ctx: &mut Self::Context) {
         let (deps, shared) = (Arc::clone(&self.deps), Arc::clone(&self.shared));
         let given = self.given_account.clone();
-        let work = async move {
-            let io = deps.io.clone();
-            let recalling = async move { remembered(&deps, &shared, given.as_ref()).await };
-            io.run(recalling).await.ok().flatten()
-        };
+        let work = async move { remembered(&deps, &shared, given.as_ref()).await };
         ctx.spawn(work.into_actor(self).map(|remembered, actor, ctx| {
             let still = |verified: &VerifiedAccount| {
                 claim(&actor.deps, &actor.shared, (&verified.account, verified.verified_by_stripe)).is_ok()

@@ -56,7 +56,7 @@ struct Waiting {
     /// Whether it requests a payment.
     pays: bool,
     /// The result of reading its token.
-    told: TokenLookup,
+    lookup: TokenLookup,
 }
 
 /// The caller has gone.
@@ -153,17 +153,16 @@ impl SessionActor {
         match output {
             Output::Load(token) => {
                 let work = async move { deps.store.load(&tenant, &id, token.as_ref()).await };
-                self.spawn_io(work, ctx, |loaded, actor| match loaded {
-                    Some(Ok(loaded)) => {
+                self.spawn(work, ctx, |loaded, actor| match loaded {
+                    Ok(loaded) => {
                         actor.absent = loaded.session.is_none();
                         Input::Loaded(Ok(Box::new(loaded)))
                     }
-                    Some(Err(error)) => {
+                    Err(error) => {
                         let (merchant, session) = (&actor.merchant.tenant.merchant, &actor.id);
                         tracing::error!(%merchant, %session, cause = in_words(&error), "session_load_failed");
                         Input::Loaded(Err(StoreFailed))
                     }
-                    None => Input::Loaded(Err(StoreFailed)),
                 });
             }
             Output::Gather { request, task, token } => {
@@ -182,7 +181,7 @@ impl SessionActor {
                     let lost = || CallResult::not_asked(Err(TokenReadError::ReadFailed), "the work was lost");
                     let CallResult { seen: facts, request_id, noted } = gathered.unwrap_or_else(lost);
                     if let Some(caller) = actor.callers.get_mut(&request) {
-                        caller.told =
+                        caller.lookup =
                             TokenLookup { noted, request_id, duration_ms: Some(millis_since(began)) };
                     }
                     // A token that Stripe does not know must not use up the budget of real payers.
@@ -248,7 +247,7 @@ impl SessionActor {
                 && !self.absent
                 && rejection.keeps_from_paying()
             {
-                let turned_away = NotBegunPayment { rejection, told: &caller.told };
+                let turned_away = NotBegunPayment { rejection, lookup: &caller.lookup };
                 self.not_begun.note((&self.deps, &self.merchant, &self.id), &turned_away);
             }
             // A caller that has gone can ask again: the reply is in the store.
@@ -293,14 +292,13 @@ impl SessionActor {
         let deps = Arc::clone(&self.deps);
         let merchant = Arc::clone(&self.merchant);
         let work = async move {
-            let commit = commit::prepare(&deps, &merchant, change).await;
-            let commit = commit.map_err(StoreError::before_a_write)?;
+            let commit = commit::prepare(&deps, &merchant, change).map_err(StoreError::before_a_write)?;
             deps.store.commit(commit).await
         };
-        self.spawn_io(work, ctx, move |committed, actor| {
+        self.spawn(work, ctx, move |committed, actor| {
             let (merchant, session) = (&actor.merchant.tenant.merchant, &actor.id);
             Input::Committed(match committed {
-                Some(Ok(version)) => {
+                Ok(version) => {
                     actor.absent = false;
                     let next_try = next_try.map(tracing::field::display);
                     tracing::info!(%merchant, %session, state, revision, next_try, "session_committed");
@@ -319,14 +317,13 @@ impl SessionActor {
                     }
                     Ok(version)
                 }
-                Some(Err(CommitError::Conflict)) => Err(CommitFailed::Conflict),
-                Some(Err(CommitError::TokenUsed)) => Err(CommitFailed::TokenUsed),
-                Some(Err(CommitError::Store(error))) => {
+                Err(CommitError::Conflict) => Err(CommitFailed::Conflict),
+                Err(CommitError::TokenUsed) => Err(CommitFailed::TokenUsed),
+                Err(CommitError::Store(error)) => {
                     tracing::error!(%merchant, %session, state, cause = in_words(&error), "session_commit_failed");
                     let nothing = error.nothing_was_written();
                     Err(if nothing { CommitFailed::NotDone } else { CommitFailed::Unheard })
                 }
-                None => Err(CommitFailed::Unheard),
             })
         });
     }
@@ -339,8 +336,17 @@ impl SessionActor {
         into_input: impl FnOnce(Option<T>, &mut Self) -> Input + 'static,
     ) {
         let io = self.deps.io.clone();
-        let waiting = async move { io.run(work).await.ok() };
-        ctx.spawn(waiting.into_actor(self).map(move |result, actor, ctx| {
+        self.spawn(async move { io.run(work).await.ok() }, ctx, into_input);
+    }
+
+    /// Waits for work that runs elsewhere, as the store's does, and passes its result to the driver.
+    fn spawn<T: 'static>(
+        &self,
+        work: impl Future<Output = T> + 'static,
+        ctx: &mut Context<Self>,
+        into_input: impl FnOnce(T, &mut Self) -> Input + 'static,
+    ) {
+        ctx.spawn(work.into_actor(self).map(move |result, actor, ctx| {
             let input = into_input(result, actor);
             actor.handle_input(input, ctx);
         }));
@@ -393,7 +399,7 @@ impl Handler<SessionRequest> for SessionActor {
         ctx: &mut Self::Context,
     ) {
         let pays = matches!(command, Command::Complete(_) | Command::OpenStripeCheckout { .. });
-        self.callers.insert(request, Waiting { reply, source, pays, told: TokenLookup::default() });
+        self.callers.insert(request, Waiting { reply, source, pays, lookup: TokenLookup::default() });
         self.visited = true;
         self.handle_input(Input::Requested { request, command: Box::new(command) }, ctx);
     }

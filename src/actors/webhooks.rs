@@ -4,7 +4,6 @@
 //! session reads Stripe, and no other work waits for it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::directory::Directory;
 use super::handle::MerchantHandle;
@@ -21,13 +20,15 @@ use crate::stripe::webhook::{Addressee, Refusal, Signature};
 
 /// The recipient of an event.
 enum Recipient {
-    /// The session that it is about.
     Session(SessionId),
     /// No recipient: the event concerns nothing of ours. The merchant may use the account outside of this gateway as
     /// well.
     Nobody,
     /// It reports money for a session that is not in the database.
-    NotHere { payment: PaymentIntentId, notification: StripeNotification },
+    NotHere {
+        payment: PaymentIntentId,
+        notification: StripeNotification,
+    },
 }
 
 /// Why an event remains in the inbox.
@@ -80,9 +81,7 @@ impl MerchantHandle {
             Some(_) => EventState::Waiting,
             None => EventState::Ignored,
         };
-        let (deps, tenant, kept) = (Arc::clone(&self.deps), self.tenant().clone(), event.clone());
-        let keeping = async move { deps.inbox.keep_event(&tenant, kept, state).await };
-        let new = self.stored(keeping).await?;
+        let new = self.deps.inbox.keep_event(self.tenant(), event.clone(), state).await?;
         let (merchant, kind) = (&self.tenant().merchant, &event.kind);
         tracing::info!(%merchant, event = %event.id, %kind, state = state.as_str(), new, "stripe_event_kept");
         if new && state == EventState::Waiting {
@@ -98,12 +97,14 @@ impl MerchantHandle {
         if self.shared.orphaned_payments.rests(&event.id, self.now()) {
             return;
         }
-        match self.told_by(event).await {
+        match self.recipient_of(event).await {
             Ok(Recipient::Session(session)) => {
                 self.followed(event, Some(&session), EventState::Followed).await;
             }
             Ok(Recipient::Nobody) => self.followed(event, None, EventState::Ignored).await,
-            Ok(Recipient::NotHere { payment, notification }) => self.look_into(event, payment, notification),
+            Ok(Recipient::NotHere { payment, notification }) => {
+                self.retry_unmatched(event, payment, notification);
+            }
             // It is in the store, and the next start processes it.
             Err(_) if self.is_stopping() => {
                 let merchant = &self.tenant().merchant;
@@ -136,10 +137,10 @@ impl MerchantHandle {
     }
 
     /// Notifies the session of an event.
-    async fn told_by(&self, event: &StripeEvent) -> Result<Recipient, NotFollowed> {
+    async fn recipient_of(&self, event: &StripeEvent) -> Result<Recipient, NotFollowed> {
         let Some(notification) = notification_of(event) else { return Ok(Recipient::Nobody) };
         if let Some(session) = self.deps.inbox.session_of_event(self.tenant(), event).await?
-            && self.told(&session, notification.clone()).await?
+            && self.notify_session(&session, notification.clone()).await?
         {
             return Ok(Recipient::Session(session));
         }
@@ -150,7 +151,11 @@ impl MerchantHandle {
     }
 
     /// Notifies a session; `false` if there is no such session.
-    async fn told(&self, session: &SessionId, notification: StripeNotification) -> Result<bool, Rejection> {
+    async fn notify_session(
+        &self,
+        session: &SessionId,
+        notification: StripeNotification,
+    ) -> Result<bool, Rejection> {
         match self.ask(session, Command::CheckStripe(notification)).await {
             Ok(_) => Ok(true),
             Err(Rejection::Host(HostRejection::NotFound)) => Ok(false),
@@ -159,7 +164,12 @@ impl MerchantHandle {
     }
 
     /// Starts a check of an event about a payment whose checkout is not in the database, in the background.
-    fn look_into(&self, event: &StripeEvent, payment: PaymentIntentId, notification: StripeNotification) {
+    fn retry_unmatched(
+        &self,
+        event: &StripeEvent,
+        payment: PaymentIntentId,
+        notification: StripeNotification,
+    ) {
         if !self.shared.orphaned_payments.begin(&event.id, self.now()) {
             return;
         }
@@ -200,7 +210,7 @@ impl MerchantHandle {
             return Ok(None);
         };
         // The payment itself may name another checkout than the event.
-        if self.told(&session, notification).await? {
+        if self.notify_session(&session, notification).await? {
             return Ok(Some(session));
         }
         let is_paid = flag_if_paid(&self.deps, tenant, (&session, id), status).await?;

@@ -10,7 +10,7 @@ use crate::config::gateway::StoreConfig;
 use crate::ports::{Clock, Ids, SystemClock, SystemEnvironment, SystemIds};
 use crate::store::{back_up, restore};
 
-/// Write a whole copy of the database, while the gateway may go on serving.
+/// Write a complete copy of the database; the gateway may keep serving.
 #[derive(Debug, Args)]
 pub(super) struct Backup {
     /// The file to write; it must not exist.
@@ -20,7 +20,7 @@ pub(super) struct Backup {
     configured: Configured,
 }
 
-/// Put a backup in the database's place, while no gateway serves from it.
+/// Replace the database with a backup; no gateway may be serving from it.
 #[derive(Debug, Args)]
 pub(super) struct Restore {
     /// A file that `backup` wrote.

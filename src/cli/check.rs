@@ -9,7 +9,7 @@ use super::{Configured, print};
 use crate::config::check::check;
 use crate::ports::SystemEnvironment;
 
-/// Explain what is wrong with tenant files, all of it at once.
+/// Check tenant files and list every problem.
 #[derive(Debug, Args)]
 pub(super) struct Check {
     /// Files, or folders of files; without any, the configured tenants folder.

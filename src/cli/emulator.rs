@@ -12,7 +12,7 @@ use clap::Args;
 use secrecy::ExposeSecret as _;
 
 use super::gateway::{Hangup, signal};
-use super::{Configured, say, told};
+use super::{Configured, problems_error, say};
 use crate::config::tenant::TenantConfig;
 use crate::config::tenants_dir::read_tenants;
 use crate::domain::ids::Mode;
@@ -51,7 +51,7 @@ impl Emulate {
             }
         }
         if !problems.is_empty() {
-            return Err(told(&problems));
+            return Err(problems_error(&problems));
         }
         let options = EmulatorOptions { port: self.port, accounts, ..EmulatorOptions::new(machine_clock()) };
         let emulator = Emulator::start(options).with_context(|| {

@@ -250,10 +250,10 @@ fn serve_on_this_thread(
         let (store, clock) = (Arc::clone(&deps.store), Arc::clone(&deps.clock));
         deps.io.start(sweep(store, clock, Arc::clone(&directory) as _, stopped.clone()));
         let (inbox, clock) = (Arc::clone(&deps.inbox), Arc::clone(&deps.clock));
-        let told = Arc::clone(&directory);
+        let recipients = Arc::clone(&directory);
         let follow = move |waiting| {
-            let told = Arc::clone(&told);
-            async move { told.follow(waiting).await }
+            let recipients = Arc::clone(&recipients);
+            async move { recipients.follow(waiting).await }
         };
         deps.io.start(follow_up(inbox, clock, follow, stopped.clone()));
         let kept = Kept {

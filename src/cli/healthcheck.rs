@@ -14,7 +14,7 @@ use crate::ports::SystemEnvironment;
 /// How long the gateway may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Ask the gateway that runs with this configuration whether it is ready; exit code 0 when it is.
+/// Check whether the running gateway with this configuration is ready; exit code 0 if it is.
 #[derive(Debug, Args)]
 pub(super) struct Healthcheck {
     #[command(flatten)]

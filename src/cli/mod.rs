@@ -29,7 +29,7 @@ use crate::config::gateway::GatewayConfig;
 use crate::ports::Environment;
 use crate::stripe::in_words;
 
-/// Many merchants' shops for AI assistants in one process, each checkout charged exactly once.
+/// Host many merchants' shops for AI assistants in one process; each checkout is charged exactly once.
 #[derive(Debug, Parser)]
 #[command(name = "merchant-gateway", version, about, arg_required_else_help = true)]
 struct CommandLine {
@@ -47,15 +47,15 @@ enum Command {
     /// Run the emulated Stripe alone, with an account for every merchant in test mode.
     #[cfg(feature = "emulator")]
     Emulator(emulator::Emulate),
-    /// Explain what is wrong with tenant files, all of it at once.
+    /// Check tenant files and list every problem.
     Check(check::Check),
-    /// Write a whole copy of the database, while the gateway may go on serving.
+    /// Write a complete copy of the database; the gateway may keep serving.
     Backup(backup::Backup),
-    /// Put a backup in the database's place, while no gateway serves from it.
+    /// Replace the database with a backup; no gateway may be serving from it.
     Restore(backup::Restore),
-    /// Print the JSON Schema of a kind of file, for editors that know the schema of what they edit.
+    /// Print the JSON Schema of a configuration file, for use in an editor.
     Schema(schema::Schema),
-    /// Ask the gateway that runs with this configuration whether it is ready; exit code 0 when it is.
+    /// Check whether the running gateway with this configuration is ready; exit code 0 if it is.
     Healthcheck(healthcheck::Healthcheck),
 }
 
@@ -65,7 +65,7 @@ struct Configured {
     /// The gateway's configuration file; without it, gateway.toml where there is one.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A setting that wins over file and environment, such as public.listen=127.0.0.1:9000. May be repeated.
+    /// A setting that overrides the file and the environment, such as public.listen=127.0.0.1:9000. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
     settings: Vec<(String, String)>,
 }
@@ -83,7 +83,7 @@ impl Configured {
     fn load(&self, environment: &dyn Environment) -> anyhow::Result<GatewayConfig> {
         let standard = PathBuf::from(GATEWAY_FILE);
         let file = self.config.as_deref().or_else(|| standard.exists().then_some(standard.as_path()));
-        GatewayConfig::load(file, environment, &self.settings).map_err(|problems| told(&problems))
+        GatewayConfig::load(file, environment, &self.settings).map_err(|problems| problems_error(&problems))
     }
 
     /// Whether machines read standard error, as far as an otherwise invalid configuration shows it.
@@ -101,7 +101,7 @@ impl Configured {
 }
 
 /// Problems of configuration as one error, one line each.
-fn told(problems: &[Diagnostic]) -> anyhow::Error {
+fn problems_error(problems: &[Diagnostic]) -> anyhow::Error {
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
     anyhow::anyhow!("the configuration has {} problem(s):\n{}", problems.len(), lines.join("\n"))
 }

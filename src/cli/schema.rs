@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::print;
 use crate::config::schema;
 
-/// Print the JSON Schema of a kind of file, for editors that know the schema of what they edit.
+/// Print the JSON Schema of a configuration file, for use in an editor.
 #[derive(Debug, Args)]
 pub(super) struct Schema {
     /// Which kind of file.

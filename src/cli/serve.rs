@@ -17,8 +17,8 @@ use crate::telemetry::{self, LogFormat};
 /// Serve the merchants of the tenants folder.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    /// Serve though the master key that the database was served with is lost for good. Links of orders that it made open
-    /// nothing from then on, and payments under way are only read. Once is enough.
+    /// Serve even though the previous master key of the database is lost for good. Order links made with it stop working,
+    /// and payments in progress are only read. Give this option once.
     #[arg(long)]
     master_key_lost: bool,
     #[command(flatten)]

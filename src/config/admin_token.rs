@@ -18,9 +18,7 @@ pub struct AdminToken(SecretString);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the admin token in {reference} {problem}; {}", problem.remedy())]
 pub struct AdminTokenError {
-    /// The reference that was read.
     pub reference: GatewaySecretRef,
-    /// The problem.
     pub problem: AdminTokenProblem,
 }
 

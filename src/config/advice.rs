@@ -30,8 +30,8 @@ pub(super) fn advice(tenant: &TenantConfig) -> Vec<Diagnostic> {
     found.extend(below_the_least_charge(tenant));
     if !tenant.has_webhook() {
         found.push(at(tenant, "webhook").problem(
-            "is not there, so nobody is told of an order",
-            "add [webhook] with url and secret, or look for orders by the admin API",
+            "is missing, so the gateway reports no orders to your systems",
+            "add [webhook] with url and secret, or list orders with the admin API",
         ));
     }
     found
@@ -71,7 +71,7 @@ fn far_prices(tenant: &TenantConfig) -> Option<Diagnostic> {
     let more = if names.len() > MOST_NAMED { " and others" } else { "" };
     Some(at(tenant, "products").problem(
         format!("have prices far from the usual {middle}: {}{more}", shown.join(", ")),
-        "prices are minor units: look whether a factor of a hundred is missing, or is there twice",
+        "prices are in minor units: check whether a factor of a hundred is missing, or was applied twice",
     ))
 }
 
@@ -87,8 +87,8 @@ fn beyond_reach(tenant: &TenantConfig) -> Option<Diagnostic> {
     let shown: Vec<String> = beyond.iter().take(MOST_NAMED).map(|id| quoted(id)).collect();
     let more = if beyond.len() > MOST_NAMED { " and others" } else { "" };
     Some(at(tenant, "checkout.max_total").problem(
-        format!("is {most}, less than what {}{more} cost, which nobody can buy", shown.join(", ")),
-        "it is in minor units: look whether a factor of a hundred is missing, or raise it",
+        format!("is {most}, less than the price of {}{more}, so nobody can buy them", shown.join(", ")),
+        "it is in minor units: check whether a factor of a hundred is missing, or raise it",
     ))
 }
 
@@ -116,8 +116,8 @@ fn unreachable_countries(tenant: &TenantConfig) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     if !unreached.is_empty() {
         found.push(at(tenant, "checkout.countries").problem(
-            format!("names {unreached}, where no [[shipping]] option goes, so nothing can be bought there"),
-            "add an option that goes there, or remove the country",
+            format!("names {unreached}, which no [[shipping]] option covers, so nothing can be bought there"),
+            "add an option that covers it, or remove the country",
         ));
     }
     if !untaxed.is_empty() {
@@ -146,8 +146,8 @@ fn below_the_least_charge(tenant: &TenantConfig) -> Option<Diagnostic> {
     let shown: Vec<String> = below.iter().take(MOST_NAMED).map(|id| quoted(id)).collect();
     let more = if below.len() > MOST_NAMED { " and others" } else { "" };
     Some(at(tenant, "products").problem(
-        format!("have goods that cannot be bought alone: {}{more} come to less than {least}, the least that can be charged", shown.join(", ")),
-        "prices are minor units: look whether a factor of a hundred is missing, or leave them where they are bought with others",
+        format!("include goods that cannot be bought alone: {}{more} come to less than {least}, the least that can be charged", shown.join(", ")),
+        "prices are in minor units: check whether a factor of a hundred is missing, or keep them if they are bought together with others",
     ))
 }
 

@@ -27,7 +27,6 @@ pub struct CheckReport {
     pub files: Vec<PathBuf>,
     /// The merchants without a problem.
     pub merchants: Vec<CheckedMerchant>,
-    /// All problems.
     pub problems: Vec<Diagnostic>,
     /// Settings that are valid, and more often a mistake.
     pub warnings: Vec<Diagnostic>,
@@ -36,15 +35,11 @@ pub struct CheckReport {
 /// The summary of a merchant without a problem.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CheckedMerchant {
-    /// Its file.
     pub file: PathBuf,
-    /// Its id.
     pub id: String,
-    /// Its name.
     pub name: String,
     /// `test` or `live`.
     pub mode: &'static str,
-    /// Its hosts.
     pub hosts: Vec<String>,
     /// The number of its products, and their prices.
     pub sells: String,
@@ -52,9 +47,7 @@ pub struct CheckedMerchant {
     pub max_total: Option<String>,
     /// The countries that it sells to.
     pub sold_to: Vec<String>,
-    /// The shipping options.
     pub shipping: Vec<String>,
-    /// The tax rule.
     pub tax: String,
 }
 

@@ -30,7 +30,6 @@ pub struct Holders {
 /// The account in which a merchant receives payments.
 #[derive(Clone, Debug)]
 pub struct HeldAccount {
-    /// The account.
     pub account: AccountId,
     /// The fingerprint of the key that it was last verified with.
     pub key_fingerprint: Option<String>,

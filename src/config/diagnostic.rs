@@ -64,7 +64,6 @@ pub struct Diagnostic {
     pub key: String,
     /// The problem, as the rest of a sentence whose subject is the key.
     pub problem: String,
-    /// The remedy.
     pub remedy: String,
 }
 

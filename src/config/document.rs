@@ -34,12 +34,10 @@ impl<'d> Source<'d> {
         }
     }
 
-    /// The file.
     pub(super) fn file(&self) -> &Path {
         self.file
     }
 
-    /// Its text.
     pub(super) fn text(&self) -> &'d str {
         self.text
     }

@@ -68,7 +68,6 @@ impl GatewaySecretRef {
         if path.is_absolute() { Ok(Self::File(path)) } else { Err(GatewaySecretRefError::RelativeFile) }
     }
 
-    /// Reads the secret.
     pub(super) fn read(&self, environment: &dyn Environment) -> Result<SecretString, Unreachable> {
         match self {
             Self::Env(name) => environment.var(name).map(SecretString::from).ok_or(Unreachable::Unset),

@@ -9,9 +9,7 @@ use super::gateway_secret::{GatewaySecretRef, Unreachable};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the master key in {reference} {problem}; {}", problem.remedy())]
 pub struct MasterKeyError {
-    /// The reference that was read.
     pub reference: GatewaySecretRef,
-    /// The problem.
     pub problem: KeyProblem,
 }
 

@@ -31,7 +31,6 @@ pub enum SecretRefError {
     /// Neither `env:` nor `file:`.
     #[error("must be a reference and never the secret itself")]
     NotAReference,
-    /// `store:`.
     #[error("refers to the store, which is not supported yet")]
     Store,
     /// A variable outside the merchant's prefix.

@@ -17,7 +17,6 @@ const MOST_BYTES: u64 = 8 * 1024 * 1024;
 pub struct TenantsRead {
     /// The merchants with valid files, in name order.
     pub tenants: Vec<TenantConfig>,
-    /// The problems of the others.
     pub problems: Vec<Diagnostic>,
     /// The merchants whose file is not valid.
     pub unread: BTreeMap<MerchantId, PathBuf>,

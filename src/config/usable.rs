@@ -15,7 +15,6 @@ use crate::ports::Environment;
 pub struct UsableMerchant {
     /// Its file.
     pub tenant: TenantConfig,
-    /// Its secrets.
     pub secrets: TenantSecrets,
 }
 

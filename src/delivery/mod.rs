@@ -74,7 +74,7 @@ impl fmt::Debug for Receiver {
 
 impl Receiver {
     /// An event as it is sent at this moment.
-    fn letter(&self, delivery: &Delivery, at: Timestamp) -> Result<SignedRequest, Unanswered> {
+    fn sign(&self, delivery: &Delivery, at: Timestamp) -> Result<SignedRequest, Unanswered> {
         let sign = |secret: &SecretString| {
             let webhook = Webhook::new(secret.expose_secret())?;
             webhook.sign(delivery.id.as_str(), at.as_seconds(), delivery.payload.as_bytes())
@@ -246,8 +246,8 @@ impl Dispatcher {
         let Some(receiver) = (self.receivers)(tenant) else {
             return Err(Unanswered("the merchant is not served, or has no [webhook]".to_owned()));
         };
-        let letter = receiver.letter(delivery, self.clock.now())?;
-        let posted = tokio::time::timeout(DEADLINE, self.sender.post(letter)).await;
+        let request = receiver.sign(delivery, self.clock.now())?;
+        let posted = tokio::time::timeout(DEADLINE, self.sender.post(request)).await;
         let Ok(posted) = posted else {
             return Err(Unanswered(format!("no answer within {} seconds", DEADLINE.as_secs())));
         };

@@ -25,7 +25,6 @@ const PATIENT_FAILURES: u32 = 3;
 /// The longest pause.
 const LONGEST_REST: Duration = Duration::from_mins(1);
 
-/// All queues.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TenantQueues(Arc<Mutex<State>>);
 

@@ -40,7 +40,6 @@ pub struct SignedRequest {
     pub at: Timestamp,
     /// `webhook-signature`.
     pub signatures: String,
-    /// The text.
     pub body: String,
 }
 
@@ -49,7 +48,6 @@ pub struct SignedRequest {
 pub struct ReceiverAnswer {
     /// HTTP status.
     pub status: u16,
-    /// `Retry-After`.
     pub retry_after: Option<Span>,
 }
 
@@ -66,7 +64,7 @@ pub type Rest = BoxFuture<'static, ()>;
 #[async_trait]
 pub trait WebhookSender: Send + Sync + 'static {
     /// Sends one request, once, and returns when the answer is known.
-    async fn post(&self, letter: SignedRequest) -> Result<(ReceiverAnswer, Rest), Unanswered>;
+    async fn post(&self, request: SignedRequest) -> Result<(ReceiverAnswer, Rest), Unanswered>;
 }
 
 /// The implementation over HTTP.
@@ -120,16 +118,16 @@ impl HttpWebhookSender {
 
 #[async_trait]
 impl WebhookSender for HttpWebhookSender {
-    async fn post(&self, letter: SignedRequest) -> Result<(ReceiverAnswer, Rest), Unanswered> {
-        self.check(&letter.url).map_err(|refused| Unanswered(refused.to_string()))?;
+    async fn post(&self, request: SignedRequest) -> Result<(ReceiverAnswer, Rest), Unanswered> {
+        self.check(&request.url).map_err(|refused| Unanswered(refused.to_string()))?;
         let request = self
             .http
-            .post(letter.url)
+            .post(request.url)
             .header(CONTENT_TYPE, "application/json")
-            .header(standardwebhooks::HEADER_WEBHOOK_ID, letter.id.as_str())
-            .header(standardwebhooks::HEADER_WEBHOOK_TIMESTAMP, letter.at.as_seconds())
-            .header(standardwebhooks::HEADER_WEBHOOK_SIGNATURE, letter.signatures)
-            .body(letter.body);
+            .header(standardwebhooks::HEADER_WEBHOOK_ID, request.id.as_str())
+            .header(standardwebhooks::HEADER_WEBHOOK_TIMESTAMP, request.at.as_seconds())
+            .header(standardwebhooks::HEADER_WEBHOOK_SIGNATURE, request.signatures)
+            .body(request.body);
         let response = request.send().await.map_err(|error| Unanswered(why(&error)))?;
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers(), self.clock.now());
@@ -313,14 +311,14 @@ mod tests {
             "https://169.254.169.254/latest/meta-data",
             "https://localhost:9/hook",
         ] {
-            let letter = SignedRequest {
+            let request = SignedRequest {
                 url: url.parse().unwrap(),
                 id: OrderEventId::from_random(1),
                 at: NOW,
                 signatures: "v1,x".to_owned(),
                 body: "{}".to_owned(),
             };
-            let Err(told) = strict.post(letter).await else { panic!("{url} was connected to") };
+            let Err(told) = strict.post(request).await else { panic!("{url} was connected to") };
             let told = told.to_string();
             assert!(told.starts_with("refused to connect to "), "{url}: {told}");
         }

@@ -62,6 +62,49 @@ impl fmt::Display for CountryCode {
     }
 }
 
+/// A field of a buyer or an address, by the names of the payment sheet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContactField {
+    Name,
+    Email,
+    PhoneNumber,
+    LineOne,
+    LineTwo,
+    City,
+    State,
+    Country,
+    PostalCode,
+}
+
+impl ContactField {
+    /// The name of the member in tools and forms.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Email => "email",
+            Self::PhoneNumber => "phone_number",
+            Self::LineOne => "line_one",
+            Self::LineTwo => "line_two",
+            Self::City => "city",
+            Self::State => "state",
+            Self::Country => "country",
+            Self::PostalCode => "postal_code",
+        }
+    }
+
+    /// The longest text, in characters. A mail address has 64, an @ and 255 (RFC 5321).
+    #[must_use]
+    pub const fn longest(self) -> usize {
+        match self {
+            Self::Name | Self::LineOne | Self::LineTwo | Self::City | Self::State | Self::Country => 200,
+            Self::Email => 320,
+            Self::PhoneNumber => 40,
+            Self::PostalCode => 20,
+        }
+    }
+}
+
 /// A postal address, with the payment sheet's field names (ACP 2025-09-29 `Address`, plus a phone number).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
@@ -77,7 +120,6 @@ pub struct Address {
     /// State, province or region, in the form that `places` uses. Empty for a country without regions.
     #[serde(default)]
     pub state: String,
-    /// Country.
     pub country: CountryCode,
     /// Postal code. Empty for a country without postal codes.
     #[serde(default)]
@@ -90,7 +132,6 @@ pub struct Address {
 /// The buyer, as far as the host has sent the data. Every part may be missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Buyer {
-    /// Full name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Electronic mail address.

@@ -13,7 +13,6 @@ pub const MAX_QUANTITY: u32 = 999;
 /// One line: an item and how many of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CartLine {
-    /// The item.
     pub id: ItemId,
     /// How many; 1 to [`MAX_QUANTITY`].
     pub quantity: u32,
@@ -27,7 +26,6 @@ pub struct Cart(Vec<CartLine>);
 /// Why a list of items is not a valid cart.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CartError {
-    /// The list is empty.
     #[error("items must name at least one item")]
     Empty,
     /// More than [`MAX_LINES`] different items.

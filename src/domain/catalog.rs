@@ -52,7 +52,6 @@ pub struct Variant {
 /// Something that a cart line can name: a product, or one variant of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Sellable<'a> {
-    /// The product.
     pub product: &'a Product,
     /// The variant, where the product has some.
     pub variant: Option<&'a Variant>,
@@ -93,7 +92,6 @@ pub enum NotSold {
 /// A product that can only be bought by the id of a variant, with its variants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VariantNeeded {
-    /// The product.
     pub product: ItemId,
     /// Ids and titles, at most [`Self::MOST`]; variants that can be bought now come first.
     pub variants: Vec<(ItemId, String)>,

@@ -42,7 +42,7 @@ static TABLE: LazyLock<Vec<Row>> =
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CurrencyError {
     /// Not a code that Stripe charges in.
-    #[error("names no currency that can be charged: \"{0}\"")]
+    #[error("is not a currency that can be charged: \"{0}\"")]
     Unknown(String),
     /// UGX: Stripe documents two different minor units for it.
     #[error(

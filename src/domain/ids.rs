@@ -216,7 +216,6 @@ impl Mode {
 /// The owner of a row: the first part of every key in the store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tenant {
-    /// The merchant.
     pub merchant: MerchantId,
     /// Test and live rows never meet.
     pub mode: Mode,
@@ -278,7 +277,6 @@ impl fmt::Display for OrderNumber {
 /// A session's public id: `chk_…`, or `chk_…_r3` with the revision that the shopper was shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRef {
-    /// The session.
     pub id: SessionId,
     /// The revision, where it was named.
     pub revision: Option<Revision>,

@@ -5,10 +5,8 @@ use std::fmt;
 /// A language with translated messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Language {
-    /// English.
     #[default]
     English,
-    /// German.
     German,
 }
 

@@ -18,7 +18,6 @@ use super::time::{Span, Timestamp};
 /// The data of a merchant that any reader may see; immutable.
 #[derive(Clone, Debug)]
 pub struct MerchantView {
-    /// Its id.
     pub id: MerchantId,
     /// Test or live.
     pub mode: Mode,
@@ -32,13 +31,10 @@ pub struct MerchantView {
     pub hosts: Vec<String>,
     /// The one currency of the shop.
     pub currency: Currency,
-    /// The products.
     pub catalog: Catalog,
-    /// The rules of its checkouts.
     pub checkout: CheckoutPolicy,
     /// The shipping rules, in the order shown.
     pub shipping: Vec<ShippingRule>,
-    /// The tax rule.
     pub tax: TaxRule,
     /// The shop's Network ID.
     pub network_id: NetworkId,
@@ -50,9 +46,7 @@ pub struct MerchantView {
     pub payment_methods: Vec<PaymentMethod>,
     /// The shop's own pages.
     pub links: Links,
-    /// The settings for ChatGPT.
     pub chatgpt: ChatGptSettings,
-    /// The limits on its calls.
     pub limits: Limits,
     /// Whether it sells now.
     pub status: MerchantStatus,
@@ -83,7 +77,6 @@ pub enum PaymentsOff {
     /// The account of its present key is not known yet.
     #[error("its Stripe account is not verified yet")]
     Unverified,
-    /// Stripe refuses the key.
     #[error("Stripe refuses its key")]
     KeyRefused,
     /// The key lacks a permission that payments need.
@@ -145,7 +138,6 @@ impl Reconciliation {
 /// The rules of a merchant's checkouts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckoutPolicy {
-    /// The payment methods.
     pub method: CheckoutMethod,
     /// The highest total of one checkout.
     pub max_total: Option<Money>,
@@ -174,7 +166,6 @@ impl CheckoutPolicy {
 pub enum CheckoutMethod {
     /// On the host's payment sheet, with a token.
     PaymentSheet,
-    /// On a Stripe Checkout.
     StripeCheckout,
     /// On the payment sheet if the host has one, else on a Stripe Checkout.
     Auto,
@@ -216,11 +207,8 @@ pub enum RiskPolicy {
 /// A way to pay that the payment sheet may offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PaymentMethod {
-    /// Cards.
     Card,
-    /// Apple Pay.
     ApplePay,
-    /// Google Pay.
     GooglePay,
     /// Link; accepted in configuration, and not sent to hosts until its wire value is known.
     Link,
@@ -229,9 +217,7 @@ pub enum PaymentMethod {
 /// The shop's own pages, absolute `https` addresses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Links {
-    /// Terms of use.
     pub terms_of_use: Option<String>,
-    /// Privacy policy.
     pub privacy_policy: Option<String>,
     /// Where to ask for help.
     pub support: Option<String>,
@@ -244,7 +230,6 @@ pub struct Limits {
     pub requests_per_second: u32,
     /// The most calls at once.
     pub burst: u32,
-    /// New checkouts per minute.
     pub checkouts_per_minute: u32,
     /// Payments per minute with a token that Stripe knows; Stripe Checkouts have a second budget of the same size.
     /// Repeats do not count.

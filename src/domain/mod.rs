@@ -12,6 +12,7 @@ pub mod cart;
 pub mod catalog;
 pub mod channels;
 pub mod checkout;
+pub mod contact;
 mod currency;
 pub mod ids;
 pub mod language;

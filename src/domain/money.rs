@@ -11,7 +11,6 @@ pub use super::currency::{Currency, CurrencyError};
 pub struct Money {
     /// Minor units, by Stripe's exponent: cents for USD, yen for JPY.
     pub minor: i64,
-    /// The currency.
     pub currency: Currency,
 }
 

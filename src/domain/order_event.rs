@@ -66,13 +66,9 @@ impl fmt::Display for Sequence {
 /// An event on its way into the store, which gives it its [`Sequence`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderEvent {
-    /// Its id.
     pub id: OrderEventId,
-    /// What happened.
     pub kind: EventKind,
-    /// The order.
     pub order: OrderId,
-    /// When.
     pub at: Timestamp,
     /// The members of `data` besides those of every event (`livemode`, `merchant`, `sequence`, `order_number`).
     pub facts: Map<String, Value>,

@@ -9,7 +9,7 @@ use std::sync::{LazyLock, OnceLock};
 use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::address::CountryCode;
+use super::address::{ContactField, CountryCode};
 use super::postal_codes::{Beginning, PostalForm, bare};
 
 /// How many choices a message lists.
@@ -39,7 +39,7 @@ pub struct Country {
     /// The country as a part of which it is often written, although it has taxes of its own.
     part_of: Option<CountryCode>,
     /// The postal codes that identify it there.
-    told_by: Option<Beginning>,
+    postal_codes: Option<Beginning>,
     #[serde(skip)]
     postal_form: OnceLock<Option<PostalForm>>,
     /// The regions by every name, in the form in which names are compared.
@@ -57,7 +57,6 @@ pub struct Region {
     names: Vec<String>,
     /// How its postal codes begin, if that is certain.
     postal: Option<Beginning>,
-    /// One of them.
     #[serde(default)]
     example: String,
 }
@@ -121,7 +120,6 @@ pub struct Place {
 /// Why a text does not name a place, and what would be valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlaceError {
-    /// No such country.
     #[error("is no country that is known")]
     Country,
     /// The country's addresses need a city.
@@ -130,7 +128,6 @@ pub enum PlaceError {
     /// The country's addresses need a region.
     #[error("is missing")]
     RegionMissing(CountryCode),
-    /// The country has no such region.
     #[error("is no {} of {}", .0.row().map_or("region", Country::region_name), .0.row().map_or("it", |row| &row.name))]
     Region(CountryCode),
     /// The country's addresses need a postal code.
@@ -142,19 +139,6 @@ pub enum PlaceError {
     /// A postal code of another region.
     #[error("is not in {1}")]
     PostalElsewhere(CountryCode, String),
-}
-
-/// The field of an address that an error is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlaceField {
-    /// The country.
-    Country,
-    /// The city.
-    City,
-    /// The region.
-    Region,
-    /// The postal code.
-    PostalCode,
 }
 
 impl PlaceError {
@@ -169,12 +153,12 @@ impl PlaceError {
 
     /// The field that is wrong.
     #[must_use]
-    pub const fn field(&self) -> PlaceField {
+    pub const fn field(&self) -> ContactField {
         match self {
-            Self::Country => PlaceField::Country,
-            Self::City => PlaceField::City,
-            Self::RegionMissing(_) | Self::Region(_) => PlaceField::Region,
-            Self::PostalMissing(_) | Self::Postal(_) | Self::PostalElsewhere(..) => PlaceField::PostalCode,
+            Self::Country => ContactField::Country,
+            Self::City => ContactField::City,
+            Self::RegionMissing(_) | Self::Region(_) => ContactField::State,
+            Self::PostalMissing(_) | Self::Postal(_) | Self::PostalElsewhere(..) => ContactField::PostalCode,
         }
     }
 
@@ -402,10 +386,10 @@ impl Country {
         let named = country(written.region).filter(|_| !is_region);
         let by_name = parts().find(|row| Some(row.code) == named);
         let postal_code = bare(&written.postal_code.to_uppercase());
-        let told = |row: &&Self| row.told_by.as_ref().is_some_and(|told| told.fits(&postal_code));
+        let told = |row: &&Self| row.postal_codes.as_ref().is_some_and(|told| told.fits(&postal_code));
         // The narrowest match is the most specific.
         let by_postal_code =
-            || parts().filter(told).min_by_key(|row| row.told_by.as_ref().map(Beginning::width));
+            || parts().filter(told).min_by_key(|row| row.postal_codes.as_ref().map(Beginning::width));
         by_name.or_else(by_postal_code)
     }
 }

@@ -64,15 +64,12 @@ impl Quote {
 /// A line of a quote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuoteLine {
-    /// The item.
     pub item: ItemId,
     /// Its name at the time.
     pub title: String,
     /// Its pictures at the time.
     pub images: Vec<String>,
-    /// How many.
     pub quantity: u32,
-    /// The price of one.
     pub unit_price: Money,
     /// Unit price × quantity.
     pub base_amount: Money,
@@ -99,7 +96,6 @@ pub struct QuoteOption {
     pub delivery: Option<(Timestamp, Timestamp)>,
     /// Price before tax.
     pub subtotal: Money,
-    /// Tax on it.
     pub tax: Money,
     /// Subtotal + tax.
     pub total: Money,
@@ -128,7 +124,6 @@ pub enum PricingProblem {
     TaxUnknown,
     /// The total is below the least that can be charged.
     BelowMinimum {
-        /// The total.
         total: Money,
         /// The least.
         minimum: Money,
@@ -136,12 +131,7 @@ pub enum PricingProblem {
     /// The total is more than can be charged in one payment.
     AboveMaximum(Money),
     /// The total is above the shop's own limit.
-    AboveLimit {
-        /// The total.
-        total: Money,
-        /// The limit.
-        limit: Money,
-    },
+    AboveLimit { total: Money, limit: Money },
     /// The amounts cannot be combined, or are too large.
     NotPriceable,
 }
@@ -171,7 +161,6 @@ impl From<MoneyError> for PricingProblem {
 /// The inputs of a quote.
 #[derive(Clone, Copy, Debug)]
 pub struct PricingInput<'a> {
-    /// The goods.
     pub cart: &'a Cart,
     /// The shipping address.
     pub address: Option<&'a Address>,

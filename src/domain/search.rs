@@ -20,7 +20,6 @@ type Place = (usize, u32);
 pub(super) struct Index {
     /// Every word once, in order, so that words with the same beginning are adjacent.
     words: Vec<(String, Vec<Place>)>,
-    /// For each stem, the indexes in `words`.
     stems: HashMap<String, Vec<usize>>,
     products: usize,
 }
@@ -45,7 +44,6 @@ pub(super) struct Fitting {
 }
 
 impl Index {
-    /// The index of these products.
     pub(super) fn of<'a>(products: impl Iterator<Item = Searchable<'a>>) -> Self {
         let mut known: BTreeMap<String, Vec<Place>> = BTreeMap::new();
         let mut count = 0;
@@ -158,12 +156,12 @@ mod tests {
             description: "Stoneware, glazed by hand, for the kitchen",
         });
         let index = Index::of(products);
-        let looked_at =
+        let postings_read =
             |text: &str| wanted(text).iter().map(|word| index.places(word).count()).sum::<usize>();
-        assert_eq!(looked_at("zebra giraffe"), 0);
-        assert_eq!(looked_at("teapots"), 2);
-        assert_eq!(looked_at(&"teapots ".repeat(100)), 2, "a word counts once");
+        assert_eq!(postings_read("zebra giraffe"), 0);
+        assert_eq!(postings_read("teapots"), 2);
+        assert_eq!(postings_read(&"teapots ".repeat(100)), 2, "a word counts once");
         // Once in its written form and once by its stem.
-        assert_eq!(looked_at("stoneware mug"), 2 * (10_000 + 9_998));
+        assert_eq!(postings_read("stoneware mug"), 2 * (10_000 + 9_998));
     }
 }

@@ -30,25 +30,25 @@ pub struct Sends {
     pub ended: Option<Timestamp>,
     /// When Stripe asked for a longer pause than our longest one, and the next try waits for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub told_to_wait: Option<Timestamp>,
+    pub waits_since: Option<Timestamp>,
 }
 
 impl Sends {
     /// Ends the sending at this moment.
     pub fn end(&mut self, now: Timestamp) {
         self.ended.get_or_insert(now);
-        self.told_to_wait = None;
+        self.waits_since = None;
     }
 
     /// Records whether Stripe asked for a longer pause than our longest one.
-    pub fn is_told_to_wait(&mut self, longer: bool, now: Timestamp) {
-        self.told_to_wait = longer.then_some(now);
+    pub fn record_wait(&mut self, longer: bool, now: Timestamp) {
+        self.waits_since = longer.then_some(now);
     }
 
     /// Whether the next try waits as long as Stripe asked for; false if the clock was set back since.
     #[must_use]
     pub fn waits(&self, now: Timestamp) -> bool {
-        self.told_to_wait.is_some_and(|told| told <= now)
+        self.waits_since.is_some_and(|told| told <= now)
     }
 
     /// The last moment at which the request can have had its effect; `None` while the sending continues.
@@ -72,7 +72,7 @@ mod tests {
     const ENDED: Timestamp = Timestamp::from_seconds(1_790_000_000);
 
     fn ended() -> Sends {
-        let mut sends = Sends { told_to_wait: Some(ENDED), ..Sends::default() };
+        let mut sends = Sends { waits_since: Some(ENDED), ..Sends::default() };
         sends.end(ENDED);
         sends
     }
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn the_first_end_of_the_sending_counts_and_nothing_is_waited_for_any_more() {
         let mut sends = ended();
-        assert_eq!((sends.ended, sends.told_to_wait), (Some(ENDED), None));
+        assert_eq!((sends.ended, sends.waits_since), (Some(ENDED), None));
         sends.end(ENDED + Span::hours(1));
         assert_eq!(sends.ended, Some(ENDED));
     }
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_pause_that_stripe_asked_for_is_kept_unless_the_clock_was_set_back() {
-        let told = Sends { told_to_wait: Some(ENDED), ..Sends::default() };
+        let told = Sends { waits_since: Some(ENDED), ..Sends::default() };
         assert!(told.waits(ENDED) && told.waits(ENDED + Span::hours(1)));
         assert!(!told.waits(Timestamp::from_seconds(0)) && !Sends::default().waits(ENDED));
     }

@@ -10,14 +10,10 @@ use super::time::Timestamp;
 pub struct StripeEvent {
     /// Stripe's id, the same in every copy.
     pub id: StripeEventId,
-    /// The event's type.
     pub kind: StripeEventType,
-    /// The object that it is about, if it has an id.
     pub object: Option<StripeObjectId>,
     /// The session that the object names; whether the session exists, and which tenant owns it, is not known.
     pub session: Option<SessionId>,
-    /// The payment that it is about.
     pub intent: Option<PaymentIntentId>,
-    /// When it was received.
     pub received: Timestamp,
 }

@@ -29,20 +29,16 @@ pub struct FixedTax {
 /// The rate of one region.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegionRate {
-    /// The country.
     pub country: CountryCode,
     /// The state within it; `None` for the rest of the country.
     pub state: Option<String>,
-    /// The rate.
     pub rate: Rate,
 }
 
 /// The rates that apply to one quote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaxRates {
-    /// For every line.
     pub goods: Rate,
-    /// For shipping.
     pub shipping: Rate,
 }
 

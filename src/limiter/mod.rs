@@ -61,7 +61,7 @@ pub enum Budget<'a> {
     /// Reading, editing or canceling a session or an order that the caller holds, by its id.
     Held(&'a str),
     /// Making a session check whether a payment may begin.
-    Look(&'a str),
+    Status(&'a str),
     /// Reading a token at Stripe for a payment of this session.
     Token(&'a str),
     /// A payment of this session with a token that Stripe knows.
@@ -122,9 +122,9 @@ pub struct MerchantLimiter {
     requests: Pool,
     checkouts: Pool,
     tokens: Pool,
-    pages: Pool,
+    stripe_checkouts: Pool,
     held: SharedBucket,
-    looks: SharedBucket,
+    status_reads: SharedBucket,
     payments: SharedBucket,
     unknown: DefaultDirectRateLimiter,
     unsigned: DefaultDirectRateLimiter,
@@ -185,9 +185,9 @@ impl MerchantLimiter {
             requests: Pool::new(calls),
             checkouts: Pool::new(size(limits.checkouts_per_minute, MINUTE)),
             tokens: Pool::new(size(tokens, MINUTE)),
-            pages: Pool::new(size(limits.payments_per_minute, MINUTE)),
+            stripe_checkouts: Pool::new(size(limits.payments_per_minute, MINUTE)),
             held: SharedBucket::new(calls),
-            looks: SharedBucket::new(calls),
+            status_reads: SharedBucket::new(calls),
             payments: SharedBucket::new(size(limits.payments_per_minute, MINUTE)),
             unknown: RateLimiter::direct(per_minute(UNKNOWN_PER_MINUTE)),
             unsigned: RateLimiter::direct(per_minute(UNSIGNED_PER_MINUTE)),
@@ -209,14 +209,14 @@ impl MerchantLimiter {
             Budget::Payment(session) => self.payments.take(&paying(&self.payments, source, session)),
             Budget::StripeCheckout(session) => {
                 self.each(&self.paying_sessions, Some(session))?;
-                self.pages.take(self.is_known(source), |bucket| paying(bucket, source, session))
+                self.stripe_checkouts.take(self.is_known(source), |bucket| paying(bucket, source, session))
             }
-            Budget::Look(session) => self.looks.take(&holding(&self.looks, source, session)),
+            Budget::Status(session) => self.status_reads.take(&holding(&self.status_reads, source, session)),
             Budget::Held(name) => self.held.take(&holding(&self.held, source, name)),
             Budget::Unknown => self.unknown.check().map_err(|refusal| self.too_many(&refusal)),
             Budget::Unsigned => self.unsigned.check().map_err(|refusal| self.too_many(&refusal)),
-            Budget::Request => self.of_stranger(&self.requests, source),
-            Budget::Checkout => self.of_stranger(&self.checkouts, source),
+            Budget::Request => self.take_shared(&self.requests, source),
+            Budget::Checkout => self.take_shared(&self.checkouts, source),
         }
     }
 
@@ -239,7 +239,7 @@ impl MerchantLimiter {
     }
 
     /// Takes from a pool for a caller that holds no session yet.
-    fn of_stranger(&self, pool: &Pool, source: &Source) -> Result<(), TooMany> {
+    fn take_shared(&self, pool: &Pool, source: &Source) -> Result<(), TooMany> {
         self.each(&self.shoppers, source.shopper().as_deref())?;
         pool.take(self.is_known(source), |bucket| {
             let shopper = source.shopper().map(|shopper| bucket.caller(shopper, bucket.part(SHOPPER)));
@@ -347,7 +347,7 @@ mod tests {
         for budget in [
             Budget::Checkout,
             Budget::Held("chk_1"),
-            Budget::Look("chk_1"),
+            Budget::Status("chk_1"),
             Budget::Token("chk_1"),
             Budget::Payment("chk_1"),
         ] {
@@ -366,7 +366,7 @@ mod tests {
                     Budget::Payment(session),
                     Budget::StripeCheckout(session),
                     Budget::Held(session),
-                    Budget::Look(session),
+                    Budget::Status(session),
                 ] {
                     let _ = limiter.take(budget, STRANGER);
                 }
@@ -375,7 +375,7 @@ mod tests {
         for budget in [Budget::Token("chk_p"), Budget::Payment("chk_p"), Budget::Held("chk_p")] {
             assert!(limiter.take(budget, STRANGER).is_ok(), "{budget:?}");
         }
-        for budget in [Budget::Look("chk_q"), Budget::StripeCheckout("chk_q")] {
+        for budget in [Budget::Status("chk_q"), Budget::StripeCheckout("chk_q")] {
             assert!(limiter.take(budget, STRANGER).is_ok(), "{budget:?}");
         }
     }

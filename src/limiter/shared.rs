@@ -35,7 +35,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(64);
 /// The size of a bucket.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
-    /// How much it holds, one for each call.
     pub(super) holds: u32,
     /// The time in which an empty one fills.
     pub(super) fills_in: Duration,
@@ -59,7 +58,6 @@ pub(super) struct CallerShare {
     part: Part,
 }
 
-/// The bucket.
 #[derive(Debug)]
 pub(super) struct SharedBucket {
     size: Size,

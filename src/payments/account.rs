@@ -17,7 +17,6 @@ use crate::store::{KeptAccount, StoreError, VerifiedKey};
 use crate::stripe::{AccountError, KeyRefusal, Noted, in_words};
 use crate::telemetry::millis;
 
-/// A known account.
 pub(crate) struct VerifiedAccount {
     pub(crate) account: AccountId,
     /// Whether Stripe confirmed it, and not only the configuration.

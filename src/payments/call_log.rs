@@ -25,11 +25,10 @@ pub(crate) fn millis_since(began: Instant) -> u64 {
 
 /// The cause for a log line, with a default text.
 pub(super) fn cause_of(noted: &Noted) -> &str {
-    noted.cause.as_deref().unwrap_or("the answer does not tell")
+    noted.cause.as_deref().unwrap_or("the answer gives no reason")
 }
 
 impl CallLog<'_> {
-    /// Logs the observation of an attempt.
     pub(super) fn at_attempt(self, attempt: AttemptNumber, observed: &CallResult<AttemptObservation>) {
         let (merchant, session) = (&self.tenant.merchant, self.session);
         let (attempt, duration_ms) = (attempt.0, millis_since(self.began));
@@ -41,9 +40,9 @@ impl CallLog<'_> {
                 let (intent, status) = (&intent.id, intent.status.as_str());
                 tracing::info!(%merchant, %session, attempt, request_id, duration_ms, %intent, status, "payment_seen");
             }
-            Observation::StripeCheckout(page) => {
-                let (page, status) = (&page.id, page.status.as_str());
-                tracing::info!(%merchant, %session, attempt, request_id, duration_ms, %page, status, "stripe_checkout_read");
+            Observation::StripeCheckout(checkout) => {
+                let (stripe_checkout, status) = (&checkout.id, checkout.status.as_str());
+                tracing::info!(%merchant, %session, attempt, request_id, duration_ms, %stripe_checkout, status, "stripe_checkout_read");
             }
             Observation::Declined { requires_3ds, .. } => {
                 tracing::info!(

@@ -24,7 +24,6 @@ enum Ended {
 
 /// The result for all due carts.
 pub(crate) struct ExpiredCarts {
-    /// How many have expired.
     pub(crate) count: usize,
     /// Carts with other work due.
     pub(crate) to_wake: Vec<SessionId>,
@@ -60,16 +59,16 @@ async fn expire_cart(
     id: &SessionId,
 ) -> Result<Ended, CommitError> {
     let loaded = deps.store.load(&merchant.tenant, id, None).await?;
-    let Some((version, session)) = loaded.session else { return Ok(Ended::Changed) };
-    if priority(&session) != Priority::Cart {
+    let Some((_, session)) = &loaded.session else { return Ok(Ended::Changed) };
+    if priority(session) != Priority::Cart {
         return Ok(Ended::Wakes);
     }
     let (view, moment) = (merchant.view.load_full(), deps.moment());
     let context = Context { view: &view, moment };
-    let Some(change) = change_of((version, &session), Event::TimeOut, &context) else {
+    let Some(change) = change_of(&loaded, Event::TimeOut, &context) else {
         return Ok(Ended::Changed);
     };
-    let commit = prepare(deps, merchant, change).await?;
+    let commit = prepare(deps, merchant, change)?;
     match deps.store.commit(commit).await {
         Ok(_) => Ok(Ended::Expired),
         Err(CommitError::Conflict) => Ok(Ended::Changed),

@@ -5,7 +5,7 @@ use super::dependencies::Dependencies;
 use super::merchant_state::MerchantState;
 use super::sealed_token::seal;
 use crate::domain::checkout::model::{
-    AttemptIntent, AttemptMove, Change, NewOrder, PaymentSource, RefundIntent, State,
+    AttemptIntent, AttemptMove, Change, NewOrder, PaymentSource, RefundIntent,
 };
 use crate::domain::ids::OrderEventId;
 use crate::domain::merchant::MerchantView;
@@ -15,16 +15,17 @@ use crate::protocol::apps::completion::completion;
 use crate::protocol::order_events::{self, OrderEventParts};
 use crate::protocol::rendering::Rendering;
 use crate::store::{AttemptChange, AttemptRow, Commit, RefundRow, StoreError};
-use crate::stripe::{PageLinks, StripeCheckoutOffer, encode_charge, encode_page, encode_refund};
+use crate::stripe::{ReturnUrls, StripeCheckoutOffer, encode_charge, encode_refund, encode_stripe_checkout};
 
 /// The commit that makes a change durable.
-pub(crate) async fn prepare(
+pub(crate) fn prepare(
     deps: &Dependencies,
     merchant: &MerchantState,
     change: Change,
 ) -> Result<Commit, StoreError> {
     let view = merchant.view.load_full();
-    let Change { expected, session, due_at, attempt, order, refund, order_changes, flags, timeline } = change;
+    let Change { expected, session, due_at, attempt, order, refund, order_changes, placed, flags, timeline } =
+        change;
     let attempt = match attempt {
         Some(AttemptMove::Start(intent)) => {
             let row = attempt_row(deps, merchant, &view, &intent)?;
@@ -35,11 +36,11 @@ pub(crate) async fn prepare(
         }
         None => None,
     };
-    let order = order.map(|order| placed(deps, &view, order));
-    let mut events: Vec<OrderEvent> = order.iter().map(|placed| told(deps, merchant, placed)).collect();
-    if let (State::Completed { order: id, .. }, false) = (&session.state, order_changes.is_empty()) {
-        let placed = deps.store.order(&merchant.tenant, id).await?;
-        let what = || format!("order {id} of {}", merchant.tenant.merchant);
+    let order = order.map(|order| new_order(deps, &view, order));
+    let mut events: Vec<OrderEvent> =
+        order.iter().map(|placed| order_placed(deps, merchant, placed)).collect();
+    if !order_changes.is_empty() {
+        let what = || format!("the order of session {} of {}", session.id, merchant.tenant.merchant);
         let missing = || StoreError::Corrupt { what: what(), why: "it is not there".to_owned() };
         let placed = placed.ok_or_else(missing)?;
         let now = deps.clock.now();
@@ -72,13 +73,13 @@ fn attempt_row(
             (encode_charge(intent, view).map_err(|error| unencodable(&error))?, Some(sealed))
         }
         PaymentSource::StripeCheckout { quote, expires, email } => {
-            let links = PageLinks {
+            let links = ReturnUrls {
                 success: deps.links.checkout_return(view, session),
                 cancel: deps.links.checkout(view, session),
             };
             let offer =
                 StripeCheckoutOffer { quote, expires: *expires, email: email.as_deref(), links: &links };
-            (encode_page(intent, &offer, view).map_err(|error| unencodable(&error))?, None)
+            (encode_stripe_checkout(intent, &offer, view).map_err(|error| unencodable(&error))?, None)
         }
     };
     Ok(AttemptRow {
@@ -119,7 +120,7 @@ fn refund_row(
     })
 }
 
-fn placed(deps: &Dependencies, view: &MerchantView, order: Order) -> NewOrder {
+fn new_order(deps: &Dependencies, view: &MerchantView, order: Order) -> NewOrder {
     let permalink = deps.links.order(view, &order.id);
     let completion = rendered(deps, view, (&order, &permalink));
     NewOrder { order, permalink, completion }
@@ -141,7 +142,7 @@ pub(crate) fn rendered(
 }
 
 /// The notification to the merchant of a new order.
-fn told(deps: &Dependencies, merchant: &MerchantState, placed: &NewOrder) -> OrderEvent {
+fn order_placed(deps: &Dependencies, merchant: &MerchantState, placed: &NewOrder) -> OrderEvent {
     let id = OrderEventId::from_random(deps.ids.random_id());
     order_events::created(id, &placed.order, &placed.permalink, merchant.receiver.is_some())
 }

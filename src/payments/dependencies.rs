@@ -39,13 +39,11 @@ pub struct Dependencies {
     pub payees: Payees,
     /// The runtime for I/O.
     pub io: Io,
-    /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The source of random ids.
     pub ids: Arc<dyn Ids>,
     /// Encrypts tokens.
     pub keyring: Arc<Keyring>,
-    /// Makes links.
     pub links: PublicLinks,
     /// Numbers callers.
     pub requests: AtomicU64,

@@ -18,18 +18,18 @@ use crate::telemetry::millis;
 /// on: of two answers the later one counts.
 #[derive(Debug, Default)]
 pub(crate) struct KeyStatus {
-    kept: Mutex<Heard>,
+    kept: Mutex<PendingReports>,
     come: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Heard {
+struct PendingReports {
     /// The number of answers.
     answers: u64,
     refusals: Refusals,
     /// The answers that changed something and were not passed on yet. For each use there is at most one refusal and
     /// one acceptance, so the list has a bound.
-    untold: Vec<KeyReport>,
+    unsent: Vec<KeyReport>,
 }
 
 impl KeyStatus {
@@ -47,8 +47,8 @@ impl KeyStatus {
             if !changed {
                 return;
             }
-            kept.untold.retain(|older| kind_of(older) != kind_of(&report));
-            kept.untold.push(report);
+            kept.unsent.retain(|older| kind_of(older) != kind_of(&report));
+            kept.unsent.push(report);
         }
         self.come.notify_one();
     }
@@ -57,8 +57,8 @@ impl KeyStatus {
     pub(crate) async fn next(&self) -> KeyReport {
         loop {
             let oldest = {
-                let untold = &mut self.kept().untold;
-                (!untold.is_empty()).then(|| untold.remove(0))
+                let unsent = &mut self.kept().unsent;
+                (!unsent.is_empty()).then(|| unsent.remove(0))
             };
             match oldest {
                 Some(report) => return report,
@@ -88,7 +88,7 @@ impl KeyStatus {
         self.kept().refusals.of_charges()
     }
 
-    fn kept(&self) -> MutexGuard<'_, Heard> {
+    fn kept(&self) -> MutexGuard<'_, PendingReports> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

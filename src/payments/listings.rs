@@ -42,7 +42,7 @@ type Found = CallResult<AttemptObservation>;
 
 struct Waiting {
     sought: Sought,
-    tell: oneshot::Sender<Found>,
+    reply: oneshot::Sender<Found>,
 }
 
 /// The account on which a merchant's payments are listed.
@@ -89,23 +89,23 @@ impl Queue {
     }
 
     async fn find(&self, account: ListedAccount<'_>, sought: Sought) -> Found {
-        let (tell, mut told) = oneshot::channel();
-        self.waiting().push(Waiting { sought: sought.clone(), tell });
+        let (reply, mut found) = oneshot::channel();
+        self.waiting().push(Waiting { sought: sought.clone(), reply });
         let mut begun = self.begun.lock().await;
-        match told.try_recv() {
+        match found.try_recv() {
             Ok(observed) => return observed,
             // The result was lost when the listing was dropped.
             Err(oneshot::error::TryRecvError::Closed) => return not_found(),
             Err(oneshot::error::TryRecvError::Empty) => {}
         }
-        self.waiting().retain(|waiting| !waiting.tell.is_closed());
+        self.waiting().retain(|waiting| !waiting.reply.is_closed());
         begun.retain(|search| search.began().is_within(KEPT, account.clock.now()));
         let place = match room(account.gate).await {
             Ok(place) => place,
             Err(put_off) => {
                 let shares = |other: &Sought| other.started.is_within(SHARED_WITHIN, sought.started);
                 self.answer(shares, |_| of(put_off).map(Into::into));
-                return told.try_recv().unwrap_or_else(|_| not_found());
+                return found.try_recv().unwrap_or_else(|_| not_found());
             }
         };
         let at = begun.iter().position(|search| search.covers(&sought)).unwrap_or_else(|| {
@@ -134,7 +134,7 @@ impl Queue {
                 }
             }
         }
-        told.try_recv().unwrap_or_else(|_| not_found())
+        found.try_recv().unwrap_or_else(|_| not_found())
     }
 
     /// The attempts that share a listing with this one: those close to it in time without a listing of their own.
@@ -154,9 +154,9 @@ impl Queue {
     /// Sends the observations to the callers that wait for these attempts.
     fn answer(&self, whom: impl Fn(&Sought) -> bool, seen: impl Fn(&Sought) -> Found) {
         let answered: Vec<Waiting> = self.waiting().extract_if(.., |waiting| whom(&waiting.sought)).collect();
-        for Waiting { sought, tell } in answered {
+        for Waiting { sought, reply } in answered {
             // A caller that has gone asks again.
-            let _ = tell.send(seen(&sought));
+            let _ = reply.send(seen(&sought));
         }
     }
 

@@ -27,7 +27,6 @@ pub struct MerchantSetup {
     pub given_account: Option<AccountId>,
     /// Whether another merchant may receive payments in the same account.
     pub shares_account: bool,
-    /// The secret key.
     pub key: SecretString,
     /// The endpoint for its order events.
     pub receiver: Option<Receiver>,

@@ -27,10 +27,9 @@ pub(crate) struct TokenLookup {
     pub(crate) duration_ms: Option<u64>,
 }
 
-/// A payment that was not begun.
 pub(crate) struct NotBegunPayment<'a> {
     pub(crate) rejection: &'a Rejection,
-    pub(crate) told: &'a TokenLookup,
+    pub(crate) lookup: &'a TokenLookup,
 }
 
 /// The reasons already written to one session's timeline.
@@ -51,7 +50,8 @@ impl NotBegunNotes {
         (deps, merchant, session): (&Arc<Dependencies>, &MerchantState, &SessionId),
         turned_away: &NotBegunPayment<'_>,
     ) {
-        let NotBegunPayment { rejection, told: TokenLookup { noted, request_id, duration_ms } } = turned_away;
+        let NotBegunPayment { rejection, lookup: TokenLookup { noted, request_id, duration_ms } } =
+            turned_away;
         let reason = rejection.code();
         let Noted { status, code, address, cause: found, .. } = noted;
         let cause = found.clone().or_else(|| known_cause(rejection, &merchant.view.load()));
@@ -129,7 +129,7 @@ mod tests {
         for _ in 0..1000 {
             assert_eq!(notes.due("token_unread"), None);
         }
-        assert_eq!(notes.due("payments_off"), Some(1), "another reason is told at once");
+        assert_eq!(notes.due("payments_off"), Some(1), "another reason is lookup at once");
         tokio::time::advance(PAUSE).await;
         assert_eq!(notes.due("token_unread"), Some(1001));
         assert_eq!(notes.due("token_unread"), None);

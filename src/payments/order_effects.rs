@@ -66,7 +66,7 @@ async fn refund(
     session: &SessionId,
     number: RefundNumber,
 ) -> CallResult<OrderObservation> {
-    let told = |answer| CallResult::from(OrderObservation::RefundAnswered { number, answer });
+    let result = |answer| CallResult::from(OrderObservation::RefundAnswered { number, answer });
     let unknown = |unknown, cause: &str| {
         let answer = RefundAnswer::Inconclusive(unknown);
         CallResult::not_asked(OrderObservation::RefundAnswered { number, answer }, cause)
@@ -85,8 +85,8 @@ async fn refund(
         Err(error) => return unread(&error),
     };
     match &merchant.view.load().account {
-        None => return told(RefundAnswer::Unverified),
-        Some(account) if *account != row.account => return told(RefundAnswer::OtherAccount),
+        None => return result(RefundAnswer::Unverified),
+        Some(account) if *account != row.account => return result(RefundAnswer::OtherAccount),
         Some(_) => {}
     }
     let _slot = merchant.gate.slot().await;

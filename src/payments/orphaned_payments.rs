@@ -37,19 +37,19 @@ pub(crate) struct OrphanedPayments(Mutex<Remembered>);
 
 #[derive(Debug, Default)]
 struct Remembered {
-    looks: BTreeMap<StripeEventId, Looks>,
+    searches: BTreeMap<StripeEventId, Searches>,
     /// When old entries were last removed.
     cleared: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Looks {
+struct Searches {
     made: u32,
     last: Timestamp,
     met: Timestamp,
 }
 
-impl Looks {
+impl Searches {
     /// Whether it is too early for the next reading.
     fn rests(self, now: Timestamp) -> bool {
         // A last reading in the future was made before the clock was set back.
@@ -64,7 +64,7 @@ impl Remembered {
             return;
         }
         self.cleared = Some(now);
-        self.looks.retain(|_, looks| now.is_within(REMEMBERED, looks.met));
+        self.searches.retain(|_, searches| now.is_within(REMEMBERED, searches.met));
     }
 }
 
@@ -89,33 +89,33 @@ impl OrphanedPayments {
     /// Whether an event was checked without success and is not due yet. The inbox calls this first.
     pub(crate) fn rests(&self, id: &StripeEventId, now: Timestamp) -> bool {
         let mut remembered = self.remembered();
-        let met = remembered.looks.get_mut(id).map(|looks| {
-            looks.met = now;
-            *looks
+        let met = remembered.searches.get_mut(id).map(|searches| {
+            searches.met = now;
+            *searches
         });
         remembered.clear(now);
-        met.is_some_and(|looks| looks.rests(now))
+        met.is_some_and(|searches| searches.rests(now))
     }
 
     /// Whether an event is to be checked now; if so, it is not due again for a while.
     pub(crate) fn begin(&self, id: &StripeEventId, now: Timestamp) -> bool {
         let mut remembered = self.remembered();
-        let known = remembered.looks.get(id).copied();
-        if known.is_some_and(|looks| looks.rests(now)) {
+        let known = remembered.searches.get(id).copied();
+        if known.is_some_and(|searches| searches.rests(now)) {
             return false;
         }
-        let looks = &mut remembered.looks;
-        if known.is_none() && looks.len() >= MOST {
-            let oldest = looks.iter().min_by_key(|(_, looks)| looks.last).map(|(id, _)| id.clone());
-            oldest.and_then(|oldest| looks.remove(&oldest));
+        let searches = &mut remembered.searches;
+        if known.is_none() && searches.len() >= MOST {
+            let oldest = searches.iter().min_by_key(|(_, searches)| searches.last).map(|(id, _)| id.clone());
+            oldest.and_then(|oldest| searches.remove(&oldest));
         }
-        let made = known.map_or(0, |looks| looks.made).saturating_add(1);
-        looks.insert(id.clone(), Looks { made, last: now, met: now });
+        let made = known.map_or(0, |searches| searches.made).saturating_add(1);
+        searches.insert(id.clone(), Searches { made, last: now, met: now });
         true
     }
 
     pub(crate) fn end(&self, id: &StripeEventId) {
-        self.remembered().looks.remove(id);
+        self.remembered().searches.remove(id);
     }
 
     fn remembered(&self) -> MutexGuard<'_, Remembered> {
@@ -184,9 +184,9 @@ mod tests {
     fn an_event_is_looked_into_again_after_ever_longer_pauses() {
         let (orphaned, id) = (OrphanedPayments::default(), "evt_1".parse().unwrap());
         let start = Timestamp::from_seconds(1_790_000_000);
-        let looks: Vec<i64> =
+        let searches: Vec<i64> =
             (0..3600 * 3).filter(|second| orphaned.begin(&id, start + Span::seconds(*second))).collect();
-        let pauses: Vec<i64> = looks.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let pauses: Vec<i64> = searches.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert_eq!(pauses, [11, 21, 41, 81, 161, 321, 641, 1281, 2561, 3601]);
         assert!(orphaned.begin(&id, start - Span::hours(2)), "the clock was set back");
         orphaned.end(&id);
@@ -211,8 +211,8 @@ mod tests {
             }
         }
         let remembered = orphaned.remembered();
-        assert!(remembered.looks.len() <= 2 + 20, "{}", remembered.looks.len());
-        assert!(remembered.looks[&event("first")].made >= 9, "what waits keeps its pauses");
+        assert!(remembered.searches.len() <= 2 + 20, "{}", remembered.searches.len());
+        assert!(remembered.searches[&event("first")].made >= 9, "what waits keeps its pauses");
     }
 
     #[test]
@@ -224,7 +224,7 @@ mod tests {
             assert!(orphaned.begin(&format!("evt_{number}").parse().unwrap(), now));
         }
         let remembered = orphaned.remembered();
-        assert_eq!(remembered.looks.len(), MOST);
-        assert!(!remembered.looks.contains_key(&"evt_9".parse::<StripeEventId>().unwrap()));
+        assert_eq!(remembered.searches.len(), MOST);
+        assert!(!remembered.searches.contains_key(&"evt_9".parse::<StripeEventId>().unwrap()));
     }
 }

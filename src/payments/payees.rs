@@ -23,7 +23,6 @@ struct Known {
 /// A merchant that receives payments in an account.
 #[derive(Clone, Debug)]
 pub struct Payee {
-    /// The merchant.
     pub merchant: MerchantId,
     /// Whether another merchant may receive payments in the same account.
     pub shares: bool,
@@ -75,8 +74,8 @@ impl Payees {
             return Err(AccountTaken { account: account.clone(), holder: other.merchant.clone() });
         }
         for other in payees.extract_if(.., |other| split(other)) {
-            if let Some(Watch(tell)) = watches.get(&other.merchant) {
-                tell(AccountTaken { account: account.clone(), holder: payee.merchant.clone() });
+            if let Some(Watch(notify)) = watches.get(&other.merchant) {
+                notify(AccountTaken { account: account.clone(), holder: payee.merchant.clone() });
             }
         }
         payees.push(payee);
@@ -84,8 +83,8 @@ impl Payees {
     }
 
     /// Notifies this function when the merchant loses its account.
-    pub(crate) fn subscribe(&self, merchant: MerchantId, tell: impl Fn(AccountTaken) + Send + 'static) {
-        self.known().watches.insert(merchant, Watch(Box::new(tell)));
+    pub(crate) fn subscribe(&self, merchant: MerchantId, notify: impl Fn(AccountTaken) + Send + 'static) {
+        self.known().watches.insert(merchant, Watch(Box::new(notify)));
     }
 
     /// The merchant no longer receives payments in an account.

@@ -25,7 +25,6 @@ use crate::stripe::{CallResult, Noted, SellerAccount, Sought, StoredCharge, Stor
 /// Why no request is sent while Stripe does not answer, or too many requests are in progress.
 const NOT_ADMITTED: &str = "Stripe has not answered lately, or too much waits for it; it was not asked";
 
-/// The result of reading a token.
 pub(crate) type Gathered = CallResult<Result<TokenFacts, TokenReadError>>;
 
 /// Executes one effect and returns the observation.

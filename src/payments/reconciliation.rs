@@ -80,7 +80,7 @@ pub(super) async fn reconcile(
     let _place = deps.places.accounting().await;
     let asked = deps.clock.now();
     let reading = Reading { deps, merchant, account };
-    let (pages, payments, orders) = reading.account_for_all(&markers).await?;
+    let (checkouts, payments, orders) = reading.account_for_all(&markers).await?;
     let settled = restored.map_or(asked, |restored| restored + deps.drain);
     if asked < settled {
         return Err(Unreconciled::Settling { left: settled.since(deps.clock.now()).max(Span::millis(1)) });
@@ -89,7 +89,7 @@ pub(super) async fn reconcile(
     for marker in &markers {
         deps.reconciliation.reconciled(tenant, marker).await?;
     }
-    tracing::warn!(merchant = %tenant.merchant, restores = markers.len(), pages, payments, orders, "restore_reconciled");
+    tracing::warn!(merchant = %tenant.merchant, restores = markers.len(), stripe_checkouts = checkouts, payments, orders, "restore_reconciled");
     Ok(())
 }
 
@@ -114,12 +114,13 @@ impl Reading<'_> {
         let stripe = self.merchant.stripe.as_ref();
         let shop = &self.merchant.tenant.merchant;
         // Stripe Checkouts come first: a closed one can no longer be paid when the payments are listed.
-        let (mut pages, mut buyers) = (0, BTreeMap::new());
+        let (mut checkouts, mut buyers) = (0, BTreeMap::new());
         for marker in markers {
-            for page in self.persistently(|| stripe.stripe_checkouts_within(shop, window(marker))).await? {
-                let StripeCheckoutSnapshot { intent, buyer, .. } = self.close(page).await?;
+            for snapshot in self.persistently(|| stripe.stripe_checkouts_within(shop, window(marker))).await?
+            {
+                let StripeCheckoutSnapshot { intent, buyer, .. } = self.close(snapshot).await?;
                 buyers.extend(intent.map(|(intent, _)| (intent, (buyer, marker))));
-                pages += 1;
+                checkouts += 1;
             }
         }
         // The oldest first, each once.
@@ -131,9 +132,9 @@ impl Reading<'_> {
             // The payment of a Stripe Checkout is created when its shopper pays, which may have been after this
             // window.
             let listed: BTreeSet<_> = found.iter().map(|seen| seen.id.clone()).collect();
-            let of_pages =
+            let of_checkouts =
                 buyers.iter().filter(|(intent, (_, of))| *of == marker && !listed.contains(*intent));
-            for (intent, _) in of_pages {
+            for (intent, _) in of_checkouts {
                 let reading = || async {
                     let CallResult { seen, noted, .. } = stripe.read_intent(intent).await;
                     if let Observation::PaymentIntent(seen) = seen { Ok(seen) } else { Err(noted) }
@@ -144,13 +145,13 @@ impl Reading<'_> {
             let numbers = u32::try_from(paid).unwrap_or(u32::MAX);
             self.deps.reconciliation.numbers_given(&self.merchant.tenant, marker, numbers).await?;
             payments.extend(found.into_iter().filter(|seen| known.insert(seen.id.clone())));
-            touched.extend(self.persistently(|| stripe.touched_within(within)).await?);
+            touched.extend(self.persistently(|| stripe.payments_changed_within(within)).await?);
         }
         for seen in &payments {
             self.account_for(seen, buyers.get(&seen.id).map(|(buyer, _)| buyer)).await?;
         }
         let orders = self.read_orders(&touched).await?;
-        Ok((pages, payments.len(), orders))
+        Ok((checkouts, payments.len(), orders))
     }
 
     /// Repeats a reading a few times until it is complete; results of earlier readings are kept.
@@ -191,8 +192,11 @@ impl Reading<'_> {
 
     /// Closes a Stripe Checkout whose address the database does not know, and keeps its attempt's number from being
     /// used again. Returns its state afterwards.
-    async fn close(&self, mut page: StripeCheckoutSnapshot) -> Result<StripeCheckoutSnapshot, Unreconciled> {
-        let Some(id) = page.session.clone() else { return Ok(page) };
+    async fn close(
+        &self,
+        mut snapshot: StripeCheckoutSnapshot,
+    ) -> Result<StripeCheckoutSnapshot, Unreconciled> {
+        let Some(id) = snapshot.session.clone() else { return Ok(snapshot) };
         let session = self.session(&id).await?;
         // The address of one that was being created may be in use: its creation is repeated, and then reads
         // "expired".
@@ -200,25 +204,25 @@ impl Reading<'_> {
             if let State::AwaitingStripeCheckout { checkout, .. }
             | State::ClosingStripeCheckout { checkout, .. } = &session.state
             {
-                checkout.id == page.id
+                checkout.id == snapshot.id
             } else {
                 false
             }
         });
-        if page.status == StripeCheckoutStatus::Open && !known {
+        if snapshot.status == StripeCheckoutStatus::Open && !known {
             self.room().await?;
             let stripe = self.merchant.stripe.as_ref();
-            let closed = stripe.close_stripe_checkout(&page.id, &self.distinction()).await.seen;
+            let closed = stripe.close_stripe_checkout(&snapshot.id, &self.distinction()).await.seen;
             let now = if let Observation::StripeCheckout(seen) = closed { Some(seen) } else { None };
             let Some(now) = now.filter(|seen| seen.status != StripeCheckoutStatus::Open) else {
-                return Err(Unreconciled::StripeCheckoutOpen(page.id.to_string()));
+                return Err(Unreconciled::StripeCheckoutOpen(snapshot.id.to_string()));
             };
-            page = now;
+            snapshot = now;
         }
-        if let (Some(_), Some(attempt)) = (session, page.attempt) {
+        if let (Some(_), Some(attempt)) = (session, snapshot.attempt) {
             self.evidence(&id, ShownByStripe::StripeCheckout(attempt)).await?;
         }
-        Ok(page)
+        Ok(snapshot)
     }
 
     /// Attaches a payment to its session, or flags it. `buyer` is the payer's data from its Stripe Checkout, if it
@@ -256,14 +260,14 @@ impl Reading<'_> {
         &self,
         seen: &PaymentIntentSnapshot,
         running: Option<AttemptNumber>,
-        on_page: bool,
+        on_stripe_checkout: bool,
     ) -> Result<PaymentIntentSnapshot, Unreconciled> {
         let undecided = || Unreconciled::Undecided(seen.id.clone());
         match seen.status {
             PaymentIntentStatus::Succeeded | PaymentIntentStatus::Canceled => Ok(seen.clone()),
             _ if running.is_some() && running == seen.attempt => Ok(seen.clone()),
             // Only the shopper on its Stripe Checkout could continue it, and that is closed.
-            PaymentIntentStatus::RequiresPaymentMethod if on_page => Ok(seen.clone()),
+            PaymentIntentStatus::RequiresPaymentMethod if on_stripe_checkout => Ok(seen.clone()),
             PaymentIntentStatus::Processing => Err(undecided()),
             PaymentIntentStatus::RequiresPaymentMethod
             | PaymentIntentStatus::RequiresAction
@@ -325,11 +329,10 @@ impl Reading<'_> {
         let (deps, merchant) = (self.deps, self.merchant);
         for _ in 0..TRIES {
             let loaded = deps.store.load(&merchant.tenant, id, None).await?;
-            let Some((version, session)) = loaded.session else { return Ok(()) };
             let view = merchant.view.load_full();
             let context = Context { view: &view, moment: deps.moment() };
-            let Some(change) = change_of((version, &session), event.clone(), &context) else { return Ok(()) };
-            let committed = match prepare(deps, merchant, change).await {
+            let Some(change) = change_of(&loaded, event.clone(), &context) else { return Ok(()) };
+            let committed = match prepare(deps, merchant, change) {
                 Ok(commit) => deps.store.commit(commit).await,
                 Err(error) => Err(error.into()),
             };

@@ -31,9 +31,7 @@ pub fn created(id: OrderEventId, order: &Order, permalink: &str, wanted: bool) -
 /// The data of an event that is not part of its order.
 #[derive(Debug)]
 pub struct OrderEventParts {
-    /// Its id.
     pub id: OrderEventId,
-    /// When it happened.
     pub at: Timestamp,
     /// Whether it is to be sent.
     pub wanted: bool,
@@ -48,23 +46,23 @@ pub fn of_change(
     activity: &OrderActivity,
     parts: OrderEventParts,
 ) -> Option<OrderEvent> {
-    let (kind, member, told) = match change {
+    let (kind, member, object) = match change {
         OrderChange::Refunded(id) => {
             let of =
                 |refund: &&Refund| matches!(&refund.state, RefundState::Made { id: made, .. } if made == id);
-            (EventKind::Refunded, "refund", refund_told(activity.refunds.iter().find(of)?))
+            (EventKind::Refunded, "refund", refund_json(activity.refunds.iter().find(of)?))
         }
         OrderChange::Disputed(id) => {
             let dispute = activity.disputes.iter().find(|dispute| dispute.id == *id)?;
-            (EventKind::Disputed, "dispute", dispute_told(dispute))
+            (EventKind::Disputed, "dispute", dispute_json(dispute))
         }
         OrderChange::Fulfilled(reference) => {
             let sent = activity.fulfillments.iter().find(|sent| sent.reference == *reference)?;
-            (EventKind::Fulfilled, "fulfillment", fulfillment_told(sent))
+            (EventKind::Fulfilled, "fulfillment", fulfillment_json(sent))
         }
     };
     let mut facts = order_facts(&placed.order, &placed.permalink);
-    facts.insert(member.to_owned(), told);
+    facts.insert(member.to_owned(), object);
     if kind == EventKind::Refunded {
         facts.insert("refunded_total".to_owned(), activity.refunded().into());
     }
@@ -74,27 +72,27 @@ pub fn of_change(
 
 /// A refund in an event. `id` is Stripe's, `null` while it is not known; `reference` is the requester's.
 #[must_use]
-pub fn refund_told(refund: &Refund) -> Value {
+pub fn refund_json(refund: &Refund) -> Value {
     let (id, why, last) = match &refund.state {
         RefundState::Made { id, .. } => (Some(id), None, None),
         RefundState::Refused { reason } => (None, Some(refund_refusal(reason)), None),
-        RefundState::Asking(asking) => (None, None, asking.last_answer.as_ref()),
+        RefundState::Requested(attempt) => (None, None, attempt.last_answer.as_ref()),
     };
-    let mut told = json!({
+    let mut object = json!({
         "id": id, "reference": refund.origin.as_ref().map(|origin| &origin.reference),
         "amount": refund.amount.minor, "currency": refund.amount.currency.code(),
         "status": refund.state.as_str(), "reason": refund.reason, "created": refund.created.to_string(),
         "refused_because": why,
     });
-    if let (Some(last), Some(members)) = (last, told.as_object_mut()) {
+    if let (Some(last), Some(members)) = (last, object.as_object_mut()) {
         members.insert("last_answer".to_owned(), last_answer(last).into());
     }
-    told
+    object
 }
 
 /// A dispute in an event, with Stripe's names.
 #[must_use]
-pub fn dispute_told(dispute: &Dispute) -> Value {
+pub fn dispute_json(dispute: &Dispute) -> Value {
     json!({
         "id": dispute.id, "amount": dispute.amount.minor, "currency": dispute.amount.currency.code(),
         "status": dispute.status.as_str(), "reason": dispute.reason, "created": dispute.created.to_string(),
@@ -103,7 +101,7 @@ pub fn dispute_told(dispute: &Dispute) -> Value {
 
 /// Shipped goods in an event.
 #[must_use]
-pub fn fulfillment_told(sent: &Fulfillment) -> Value {
+pub fn fulfillment_json(sent: &Fulfillment) -> Value {
     json!({
         "reference": sent.reference, "items": sent.items, "carrier": sent.carrier,
         "tracking_number": sent.tracking_number, "tracking_url": sent.tracking_url,
@@ -113,7 +111,7 @@ pub fn fulfillment_told(sent: &Fulfillment) -> Value {
 
 /// An order in an event: with lines, shipping, totals, buyer and address.
 #[must_use]
-pub fn order_told(order: &Order, permalink: &str) -> Value {
+pub fn order_json(order: &Order, permalink: &str) -> Value {
     // Texts and numbers only, whose serialisation cannot fail.
     serde_json::to_value(ToldOrder::of(order, permalink)).unwrap_or_default()
 }
@@ -121,7 +119,7 @@ pub fn order_told(order: &Order, permalink: &str) -> Value {
 /// The part of every event: the order, as `data.order`.
 #[must_use]
 pub fn order_facts(order: &Order, permalink: &str) -> Map<String, Value> {
-    std::iter::once(("order".to_owned(), order_told(order, permalink))).collect()
+    std::iter::once(("order".to_owned(), order_json(order, permalink))).collect()
 }
 
 /// An order. Amounts are minor units of `currency`; moments are RFC 3339 in UTC.

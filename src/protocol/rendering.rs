@@ -10,13 +10,9 @@ use crate::domain::time::Timestamp;
 /// The merchant, the moment, and the capabilities.
 #[derive(Clone, Copy, Debug)]
 pub struct Rendering<'a> {
-    /// The present view of the merchant.
     pub view: &'a MerchantView,
-    /// Makes capabilities.
     pub capabilities: &'a Capabilities,
-    /// The language of the shopper.
     pub language: Language,
-    /// The present moment.
     pub now: Timestamp,
 }
 

@@ -58,13 +58,13 @@ pub async fn retain(
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut until_ages = 0_u32;
-    let mut vain = Vain::default();
+    let mut failures = RetentionFailures::default();
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
-        let mut round = Round { kept: &kept, rules: &rules, now: clock.now(), vain: &mut vain };
+        let mut round = Round { kept: &kept, rules: &rules, now: clock.now(), failures: &mut failures };
         let ages = until_ages == 0;
         let once = async {
             round.hold_down().await;
@@ -80,28 +80,28 @@ pub async fn retain(
             (false, _) => until_ages - 1,
         };
         if until_ages == 0 && !ages {
-            vain.is_over();
+            failures.is_over();
         }
     }
 }
 
 /// One round of everything at a moment; returns whether there is more to remove. Failures are logged.
 pub async fn retain_once(kept: &Kept, rules: &RetentionConfig, now: Timestamp) -> bool {
-    let mut round = Round { kept, rules, now, vain: &mut Vain::default() };
+    let mut round = Round { kept, rules, now, failures: &mut RetentionFailures::default() };
     round.hold_down().await;
     round.remove_old().await
 }
 
 /// Unsuccessful searches since the last removal of old data.
 #[derive(Debug, Default)]
-struct Vain {
+struct RetentionFailures {
     /// The merchants whose surplus must remain for now, which was logged, and whether that was found in this period.
     surplus: BTreeMap<Tenant, bool>,
     /// The unreadable sessions of each merchant.
     unreadable: BTreeMap<Tenant, Vec<String>>,
 }
 
-impl Vain {
+impl RetentionFailures {
     /// Begins a new period, in which everything is searched again.
     fn is_over(&mut self) {
         self.surplus.values_mut().for_each(|lately| *lately = false);
@@ -113,7 +113,7 @@ struct Round<'a> {
     kept: &'a Kept,
     rules: &'a RetentionConfig,
     now: Timestamp,
-    vain: &'a mut Vain,
+    failures: &'a mut RetentionFailures,
 }
 
 impl Round<'_> {
@@ -174,10 +174,10 @@ impl Round<'_> {
     /// logged once, and the search is not repeated before the next removal of old data.
     async fn forget_surplus(&mut self, tenant: &Tenant, over: u64) {
         if over == 0 {
-            self.vain.surplus.remove(tenant);
+            self.failures.surplus.remove(tenant);
             return;
         }
-        if self.vain.surplus.get(tenant) == Some(&true) {
+        if self.failures.surplus.get(tenant) == Some(&true) {
             return;
         }
         let merchant = &tenant.merchant;
@@ -205,7 +205,7 @@ impl Round<'_> {
         if left < over {
             tracing::warn!(%merchant, removed = over - left, "unpaid_checkouts_removed_early");
         }
-        if must_stay && self.vain.surplus.insert(tenant.clone(), true).is_none() {
+        if must_stay && self.failures.surplus.insert(tenant.clone(), true).is_none() {
             tracing::warn!(%merchant, unpaid = left, "unpaid_checkouts_must_stay");
         }
     }
@@ -248,7 +248,7 @@ impl Round<'_> {
 
     /// The known unreadable sessions of a merchant.
     fn passed(&self, tenant: &Tenant) -> &[String] {
-        self.vain.unreadable.get(tenant).map_or(&[], Vec::as_slice)
+        self.failures.unreadable.get(tenant).map_or(&[], Vec::as_slice)
     }
 
     /// Excludes unreadable sessions from now on, and logs that.
@@ -256,7 +256,7 @@ impl Round<'_> {
         if let Some(first) = unreadable.first() {
             let count = unreadable.len();
             tracing::error!(merchant = %tenant.merchant, unreadable = count, %first, "unreadable_sessions_passed_over");
-            self.vain.unreadable.entry(tenant.clone()).or_default().extend(unreadable);
+            self.failures.unreadable.entry(tenant.clone()).or_default().extend(unreadable);
         }
     }
 

@@ -5,7 +5,6 @@ use crate::domain::ids::AccountId;
 /// The account of a tenant, with the key that it was verified with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptAccount {
-    /// The account.
     pub account: AccountId,
     /// The key that it was last verified with; `None` if no key is known.
     pub key: Option<VerifiedKey>,

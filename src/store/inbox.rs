@@ -84,17 +84,13 @@ impl EventState {
 /// A stored event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptEvent {
-    /// The event.
     pub event: StripeEvent,
-    /// Its progress.
     pub state: EventState,
 }
 
 /// An event that waits to be processed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaitingEvent {
-    /// The tenant.
     pub tenant: Tenant,
-    /// The event.
     pub event: StripeEvent,
 }

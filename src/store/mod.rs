@@ -39,7 +39,7 @@ use crate::domain::order::OrderState;
 use crate::domain::order_event::OrderEvent;
 use crate::domain::time::Timestamp;
 
-/// The functions of a store. One contract suite (`tests/it/store.rs`) runs over every implementation.
+/// The functions of a store, to be called from any runtime: a store does its work on its own. One contract suite (`tests/it/store.rs`) runs over every implementation.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Reads a session in its present state, with its order and the use of a token, all from the same moment.
@@ -145,7 +145,6 @@ pub trait Store: Send + Sync + 'static {
 /// One change of one session.
 #[derive(Clone, Debug)]
 pub struct Commit {
-    /// The tenant.
     pub tenant: Tenant,
     /// The version that the change was made from; `None` makes a new session.
     pub expected: Option<Version>,
@@ -153,15 +152,12 @@ pub struct Commit {
     pub session: Session,
     /// When its next work is due; `None` if there is none.
     pub due_at: Option<Timestamp>,
-    /// The change of an attempt.
     pub attempt: Option<AttemptChange>,
     /// The order to place; the store gives it its number.
     pub order: Option<NewOrder>,
-    /// The refund that begins.
     pub refund: Option<Box<RefundRow>>,
     /// Payments for an operator to check; one already flagged keeps its flag.
     pub flags: Vec<Flag>,
-    /// The timeline entries of the change.
     pub timeline: Vec<TimelineEntry>,
     /// The events for the merchant about the session's order, in this order.
     pub events: Vec<OrderEvent>,
@@ -170,7 +166,6 @@ pub struct Commit {
 /// A stored flag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptFlag {
-    /// The flag.
     pub flag: Flag,
     /// Its resolution; `None` while it is open.
     pub resolution: Option<Resolution>,
@@ -241,9 +236,7 @@ impl Commit {
 pub enum AttemptChange {
     /// A new, undecided row. Rejected while another attempt of the session is undecided.
     Start(Box<AttemptRow>),
-    /// Changes to the row.
     Update {
-        /// The attempt.
         number: AttemptNumber,
         /// How it ended; `None` leaves it as it is. A stored end is never changed.
         end: Option<AttemptEnd>,
@@ -256,9 +249,7 @@ pub enum AttemptChange {
 /// A stored attempt: the exact request, ready to be repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptRow {
-    /// The session it belongs to.
     pub session: SessionId,
-    /// Its number.
     pub number: AttemptNumber,
     /// The token's hash, permanently unique within the tenant; `None` for an attempt that creates a Stripe Checkout.
     pub spt_hash: Option<SptHash>,
@@ -270,7 +261,6 @@ pub struct AttemptRow {
     pub body: String,
     /// The encrypted token; `None` once it is erased.
     pub sealed_token: Option<String>,
-    /// `Stripe-Version`.
     pub stripe_version: String,
     /// The account that receives the payment.
     pub account: AccountId,
@@ -289,13 +279,11 @@ pub struct RefundRow {
     pub session: SessionId,
     /// Its number among those of the session.
     pub number: RefundNumber,
-    /// The amount of the refund.
     pub amount: Money,
     /// Stripe's `Idempotency-Key`.
     pub idempotency_key: IdempotencyKey,
     /// The form-encoded body; empty once the refund's end is known.
     pub body: String,
-    /// `Stripe-Version`.
     pub stripe_version: String,
     /// The account that pays.
     pub account: AccountId,
@@ -314,16 +302,13 @@ pub struct OrdersQuery {
     pub state: Option<OrderState>,
     /// Only those before this one: `next` of one page begins the next.
     pub before: Option<OrderNumber>,
-    /// How many at most.
     pub limit: u32,
 }
 
 /// An order and its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedOrder {
-    /// The order.
     pub placed: PlacedOrder,
-    /// Its state.
     pub state: OrderState,
 }
 
@@ -337,21 +322,21 @@ pub struct OrdersPage {
 }
 
 /// The most orders that one listing by state reads: an order's state is read from its session.
-const MOST_LOOKED_AT: u32 = 1000;
+const MOST_READ: u32 = 1000;
 
 impl OrdersQuery {
     /// How many orders are read for one page.
-    fn looked_at(&self) -> u32 {
-        if self.state.is_some() { MOST_LOOKED_AT } else { self.limit }
+    fn most_read(&self) -> u32 {
+        if self.state.is_some() { MOST_READ } else { self.limit }
     }
 
     /// The page from these orders: newest first, and one more than are read if there are so many.
     #[must_use]
     pub fn page(&self, orders: Vec<ListedOrder>) -> OrdersPage {
         let number = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
-        let more = orders.len() > number(self.looked_at());
+        let more = orders.len() > number(self.most_read());
         let (mut page, mut last) = (OrdersPage::default(), None);
-        for listed in orders.into_iter().take(number(self.looked_at())) {
+        for listed in orders.into_iter().take(number(self.most_read())) {
             if page.orders.len() == number(self.limit) {
                 page.next = last;
                 return page;
@@ -373,7 +358,6 @@ pub struct FlagsQuery {
     pub open: bool,
     /// Only those after this one: the last of one page begins the next.
     pub after: Option<FlagId>,
-    /// How many at most.
     pub limit: u32,
 }
 
@@ -391,14 +375,12 @@ pub struct DueQuery {
     pub priority: Priority,
     /// Only those after this one: the last of one page begins the next.
     pub after: Option<DueSession>,
-    /// How many at most.
     pub limit: u32,
 }
 
 /// A session with due work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueSession {
-    /// Its id.
     pub id: SessionId,
     /// Since when it is due.
     pub due_at: Timestamp,
@@ -420,7 +402,6 @@ pub enum StoreError {
     /// retry does not help.
     #[error("the store's rows are not as they must be ({what}): {why}")]
     Corrupt {
-        /// The row.
         what: String,
         /// The problem.
         why: String,

@@ -90,19 +90,14 @@ impl DeliveryState {
 /// A stored event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// Its id.
     pub id: OrderEventId,
-    /// The order.
     pub order: OrderId,
     /// Its number among those of its order.
     pub sequence: Sequence,
-    /// The kind of event.
     pub kind: EventKind,
     /// The text that is sent; empty once it is no longer stored, and then the event is never sent again.
     pub payload: String,
-    /// When it happened.
     pub created: Timestamp,
-    /// Its delivery state.
     pub state: DeliveryState,
     /// When it is due, if no earlier event of its order is pending; `None` unless it is pending.
     pub next_try: Option<Timestamp>,
@@ -113,7 +108,6 @@ pub struct Delivery {
     pub tries: u32,
     /// When the first of those tries was made.
     pub first_try: Option<Timestamp>,
-    /// When it was last tried.
     pub last_try: Option<Timestamp>,
     /// The receiver's last status.
     pub last_status: Option<u16>,
@@ -159,7 +153,6 @@ pub struct Claim {
     pub now: Timestamp,
     /// The end of their lease.
     pub until: Timestamp,
-    /// How many at most.
     pub limit: u32,
 }
 
@@ -217,6 +210,5 @@ pub struct DeliveriesQuery {
     pub order: Option<OrderId>,
     /// Only those after this one: the last of one page begins the next.
     pub after: Option<OrderEventId>,
-    /// How many at most.
     pub limit: u32,
 }

@@ -72,11 +72,9 @@ impl Swept {
 /// How many unpaid sessions a tenant has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unpaid {
-    /// The tenant.
     pub tenant: Tenant,
     /// How many can still be paid.
     pub open: u64,
-    /// How many have ended.
     pub ended: u64,
 }
 
@@ -90,7 +88,6 @@ pub struct UnpaidEnded {
     pub tried_before: Timestamp,
     /// Only those that began at or after this moment, and ended after it.
     pub since: Timestamp,
-    /// How many at most.
     pub limit: u32,
 }
 
@@ -99,21 +96,17 @@ pub struct UnpaidEnded {
 pub struct UnpaidOpen {
     /// Only those that began at or after this moment.
     pub since: Timestamp,
-    /// The present moment.
     pub now: Timestamp,
-    /// How many at most.
     pub limit: u32,
 }
 
 /// An order without its buyer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Erasure {
-    /// The order's id.
     pub id: OrderId,
     /// The order without its buyer.
     pub order: Order,
     /// The reply to repeats of the completed request, rendered from that order.
     pub completion: String,
-    /// The present moment.
     pub at: Timestamp,
 }

@@ -9,25 +9,20 @@ use crate::domain::time::Timestamp;
 pub struct Holdings {
     /// The hosts on which merchants were last served, sorted by name.
     pub hosts: Vec<ServedHost>,
-    /// Their accounts.
     pub accounts: Vec<(Tenant, KeptAccount)>,
 }
 
 /// A host, and the merchant that was last served there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServedHost {
-    /// The host.
     pub host: String,
-    /// The tenant.
     pub tenant: Tenant,
-    /// Since when.
     pub since: Timestamp,
 }
 
 /// The result of forgetting an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Forgetting {
-    /// It is forgotten.
     Forgotten,
     /// Another account is stored, or none.
     NotKept(Option<AccountId>),

@@ -7,7 +7,7 @@ use crate::domain::ids::StripeEventType;
 use crate::domain::stripe_event::StripeEvent;
 
 /// The event types that report received money.
-const TELL_OF_MONEY: [&str; 3] =
+const PAYMENT_EVENTS: [&str; 3] =
     ["payment_intent.succeeded", "checkout.session.completed", "checkout.session.async_payment_succeeded"];
 
 /// The event types that are followed; `*` matches any end.
@@ -25,7 +25,7 @@ const FOLLOWED: [(&str, Affected); 6] = [
 pub fn notification_of(event: &StripeEvent) -> Option<StripeNotification> {
     let affected = affected_by(&event.kind)?;
     // Only for money that may have arrived must the session find out which payment it was.
-    let payment = event.intent.clone().filter(|_| TELL_OF_MONEY.contains(&event.kind.as_str()));
+    let payment = event.intent.clone().filter(|_| PAYMENT_EVENTS.contains(&event.kind.as_str()));
     Some(StripeNotification { affected, payment })
 }
 

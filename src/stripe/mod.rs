@@ -10,11 +10,11 @@ pub mod followed_events;
 mod listing;
 mod observation;
 mod outcome;
-mod page;
 mod refund;
 mod refusal;
 mod search;
 mod seller;
+mod stripe_checkout;
 mod token;
 mod transport;
 pub mod webhook;
@@ -22,11 +22,11 @@ mod words;
 
 pub use charge::{encode_charge, with_token};
 pub use observation::{CallResult, Noted};
-pub use page::{PageLinks, StripeCheckoutError, StripeCheckoutOffer, encode_page};
 pub use refund::encode_refund;
 pub use refusal::{KeyObserver, KeyRefusal, KeyReport, KeyUse};
 pub use search::{Search, Searched, Sought, Stopped};
 pub use seller::{SellerAccount, Stripe, Window};
+pub use stripe_checkout::{ReturnUrls, StripeCheckoutError, StripeCheckoutOffer, encode_stripe_checkout};
 pub use transport::{StripeTransport, TransportConfig, TransportError, why_no_client};
 pub use words::in_words;
 
@@ -44,8 +44,8 @@ use crate::domain::ids::{AccountId, MerchantId, PaymentIntentId, RefundNumber, S
 use crate::domain::time::Timestamp;
 use answers::{Account, PaymentIntent};
 use listing::{Listed, MOST_PAGES};
-use page::CheckoutSession;
 use refund::{DisputeObject, RefundObject};
+use stripe_checkout::CheckoutSession;
 use transport::{Call, Reply};
 
 /// One merchant's Stripe account, accessed with its newest key.
@@ -61,22 +61,16 @@ pub struct StripeAccount {
 pub struct StoredCharge<'a> {
     /// The body without the token.
     pub body: &'a str,
-    /// The token.
     pub token: &'a SharedPaymentToken,
-    /// `Idempotency-Key`.
     pub idempotency_key: &'a IdempotencyKey,
-    /// `Stripe-Version`.
     pub stripe_version: &'a str,
 }
 
 /// A stored request that creates a Stripe Checkout.
 #[derive(Clone, Debug)]
 pub struct StoredStripeCheckout<'a> {
-    /// The body.
     pub body: &'a str,
-    /// `Idempotency-Key`.
     pub idempotency_key: &'a IdempotencyKey,
-    /// `Stripe-Version`.
     pub stripe_version: &'a str,
 }
 
@@ -85,11 +79,8 @@ pub struct StoredStripeCheckout<'a> {
 pub struct StoredRefund<'a> {
     /// The refund's number within its session.
     pub number: RefundNumber,
-    /// The body.
     pub body: &'a str,
-    /// `Idempotency-Key`.
     pub idempotency_key: &'a IdempotencyKey,
-    /// `Stripe-Version`.
     pub stripe_version: &'a str,
 }
 
@@ -201,7 +192,7 @@ impl SellerAccount for StripeAccount {
             ..Call::post("/v1/checkout/sessions", stored.body.to_owned())
         };
         match self.send(KeyUse::StripeCheckouts, call).await {
-            Ok(reply) => CallResult::of(page::of_opening(&reply), &reply),
+            Ok(reply) => CallResult::of(stripe_checkout::of_opening(&reply), &reply),
             Err(error) => CallResult::unanswered(Observation::Inconclusive(Inconclusive::default()), &error),
         }
     }
@@ -210,7 +201,7 @@ impl SellerAccount for StripeAccount {
     async fn read_stripe_checkout(&self, id: &StripeCheckoutId) -> CallResult {
         let path = format!("/v1/checkout/sessions/{id}");
         match self.get(&path, &[("expand[0]", "payment_intent")]).await {
-            Ok(reply) => CallResult::of(page::of_reading(&reply), &reply),
+            Ok(reply) => CallResult::of(stripe_checkout::of_reading(&reply), &reply),
             Err(error) => CallResult::unanswered(Observation::ReadFailed, &error),
         }
     }
@@ -224,7 +215,7 @@ impl SellerAccount for StripeAccount {
         let call = Call { idempotency_key: Some(&key), ..Call::post(&path, String::new()) };
         match self.send(KeyUse::StripeCheckouts, call).await {
             Ok(reply) if (200..=299).contains(&reply.status) => {
-                CallResult::of(page::of_reading(&reply), &reply)
+                CallResult::of(stripe_checkout::of_reading(&reply), &reply)
             }
             Ok(_) | Err(_) => self.read_stripe_checkout(id).await,
         }
@@ -320,7 +311,7 @@ impl SellerAccount for StripeAccount {
         merchant: &MerchantId,
         within: Window,
     ) -> Result<Vec<StripeCheckoutSnapshot>, Noted> {
-        let is_ours = |page: &CheckoutSession| page.is_of(merchant);
+        let is_ours = |checkout: &CheckoutSession| checkout.is_of(merchant);
         let found = self.made_within("/v1/checkout/sessions", within, is_ours).await?;
         found.iter().map(CheckoutSession::seen).collect::<Option<_>>().ok_or_else(Noted::unreadable)
     }
@@ -338,7 +329,7 @@ impl SellerAccount for StripeAccount {
 
     /// Every payment that was refunded or disputed (`GET /v1/refunds`, `GET /v1/disputes`, every page). All refunds
     /// are included, since one may have been made by hand.
-    async fn touched_within(&self, within: Window) -> Result<BTreeSet<PaymentIntentId>, Noted> {
+    async fn payments_changed_within(&self, within: Window) -> Result<BTreeSet<PaymentIntentId>, Noted> {
         let refunds = self.made_within("/v1/refunds", within, |_: &RefundObject| true).await?;
         let disputes = self.made_within("/v1/disputes", within, |_: &DisputeObject| true).await?;
         let of_refunds = refunds.into_iter().filter_map(|refund| refund.payment_intent);

@@ -14,7 +14,6 @@ const LONGEST_CODE: usize = 64;
 /// The result of one request to Stripe, with the `Request-Id` that Stripe gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallResult<T = Observation> {
-    /// The observation.
     pub seen: T,
     /// `req_…`; `None` if no answer came.
     pub request_id: Option<String>,
@@ -111,7 +110,7 @@ impl fmt::Display for Noted {
         if let Some(address) = &self.address {
             write!(f, "{address}: ")?;
         }
-        f.write_str(self.cause.as_deref().unwrap_or("the answer does not tell"))
+        f.write_str(self.cause.as_deref().unwrap_or("the answer gives no reason"))
     }
 }
 

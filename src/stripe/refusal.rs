@@ -54,7 +54,6 @@ impl KeyUse {
 /// A key that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRefusal {
-    /// The use.
     pub usage: KeyUse,
     /// 401 if the key is not valid, 403 if it may not do this.
     pub status: u16,
@@ -110,11 +109,9 @@ fn permission(message: &str) -> Option<String> {
 pub enum KeyReport {
     /// Stripe accepted it.
     Taken(KeyUse),
-    /// Stripe refused it.
     Refused(KeyRefusal),
     /// Stripe accepts no further requests of its account for now.
     Limited {
-        /// `Retry-After`.
         retry_after: Option<Span>,
     },
 }
@@ -126,13 +123,13 @@ pub struct KeyObserver(Arc<dyn Fn(KeyReport) + Send + Sync>);
 impl KeyObserver {
     /// Passes reports to this function, which must not wait.
     #[must_use]
-    pub fn new(tell: impl Fn(KeyReport) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(tell))
+    pub fn new(report: impl Fn(KeyReport) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(report))
     }
 
     /// Ignores reports.
     #[must_use]
-    pub fn nobody() -> Self {
+    pub fn ignore() -> Self {
         Self::new(|_| {})
     }
 

@@ -19,7 +19,6 @@ const MARGIN: Span = Span::minutes(10);
 pub struct Sought {
     /// The session that the PaymentIntent's metadata must name.
     pub session: SessionId,
-    /// The attempt, likewise.
     pub attempt: AttemptNumber,
     /// When the attempt was committed.
     pub started: Timestamp,

@@ -23,9 +23,7 @@ use crate::domain::time::Timestamp;
 /// A time within which objects were created at Stripe, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Its begin.
     pub from: Timestamp,
-    /// Its end.
     pub to: Timestamp,
 }
 
@@ -68,10 +66,10 @@ pub trait SellerAccount: Debug + Send + Sync + 'static {
     async fn open_stripe_checkout(&self, stored: &StoredStripeCheckout<'_>) -> CallResult;
 
     /// Reads one Stripe Checkout, and its payment.
-    async fn read_stripe_checkout(&self, page: &StripeCheckoutId) -> CallResult;
+    async fn read_stripe_checkout(&self, checkout: &StripeCheckoutId) -> CallResult;
 
     /// Closes one Stripe Checkout; every try has a `distinction` of its own.
-    async fn close_stripe_checkout(&self, page: &StripeCheckoutId, distinction: &str) -> CallResult;
+    async fn close_stripe_checkout(&self, checkout: &StripeCheckoutId, distinction: &str) -> CallResult;
 
     /// Sends a stored request for a refund, once.
     async fn refund(&self, stored: &StoredRefund<'_>) -> CallResult<OrderObservation>;
@@ -95,7 +93,7 @@ pub trait SellerAccount: Debug + Send + Sync + 'static {
     ) -> Result<Vec<PaymentIntentSnapshot>, Noted>;
 
     /// Every payment of the account with a refund or a dispute from within a time; an error if not all could be read.
-    async fn touched_within(&self, within: Window) -> Result<BTreeSet<PaymentIntentId>, Noted>;
+    async fn payments_changed_within(&self, within: Window) -> Result<BTreeSet<PaymentIntentId>, Noted>;
 
     /// Reads the next page of a search for the PaymentIntents of attempts. If the call is dropped or fails, the
     /// search is unchanged.

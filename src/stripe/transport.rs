@@ -88,7 +88,6 @@ pub(super) struct Call<'a> {
     pub(super) query: Vec<(&'a str, &'a str)>,
     /// Form-encoded body of a POST.
     pub(super) body: Option<String>,
-    /// `Idempotency-Key`.
     pub(super) idempotency_key: Option<&'a str>,
     /// A `Stripe-Version` other than the configured one.
     pub(super) version: Option<&'a str>,
@@ -123,7 +122,6 @@ pub(super) struct Reply {
     pub(super) request_id: Option<String>,
     /// `Retry-After`, in seconds.
     pub(super) retry_after: Option<Span>,
-    /// `Stripe-Should-Retry`.
     pub(super) should_retry: Option<bool>,
     /// `Idempotent-Replayed: true`.
     pub(super) replayed: bool,

@@ -171,7 +171,6 @@ struct Data {
 pub struct Addressee<'a> {
     /// The mode of its keys.
     pub mode: Mode,
-    /// Its account, if it is known.
     pub account: Option<&'a AccountId>,
 }
 

@@ -18,9 +18,9 @@ pub(super) struct OfClients;
 
 impl<S: Subscriber> Layer<S> for OfClients {
     fn event_enabled(&self, event: &Event<'_>, _context: Context<'_, S>) -> bool {
-        let told = event.metadata();
+        let metadata = event.metadata();
         // In this order more severe levels are smaller.
-        if *told.level() > Level::WARN || !OF_ONE_CONNECTION.contains(&told.target()) {
+        if *metadata.level() > Level::WARN || !OF_ONE_CONNECTION.contains(&metadata.target()) {
             return true;
         }
         let mut cause = Message::default();

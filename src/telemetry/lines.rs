@@ -40,7 +40,7 @@ impl Drop for Logging {
 /// A writer that never blocks and never fails, in front of one that may do both.
 pub(super) fn written_elsewhere(to: impl Write + Send + 'static) -> (NonBlocking, Logging) {
     let dropped = Arc::new(OnceLock::new());
-    let counting = Counting { to, failed: 0, told: 0, dropped: Arc::clone(&dropped) };
+    let counting = Counting { to, failed: 0, reported: 0, dropped: Arc::clone(&dropped) };
     let builder = NonBlockingBuilder::default().buffered_lines_limit(QUEUE).lossy(true).thread_name("log");
     let (writer, guard) = builder.finish(counting);
     // It is set only here.
@@ -54,17 +54,17 @@ struct Counting<W> {
     /// Lines that could not be written.
     failed: usize,
     /// How many of the lost lines were reported in the log.
-    told: usize,
+    reported: usize,
     /// Counts the lines for which the queue had no place.
     dropped: Arc<OnceLock<ErrorCounter>>,
 }
 
 impl<W> Counting<W> {
-    fn tell_of_lost_lines(&mut self) {
+    fn report_lost_lines(&mut self) {
         let dropped = self.dropped.get().map_or(0, ErrorCounter::dropped_lines);
-        let lost = self.failed.saturating_add(dropped).saturating_sub(self.told);
+        let lost = self.failed.saturating_add(dropped).saturating_sub(self.reported);
         if lost > 0 {
-            self.told = self.told.saturating_add(lost);
+            self.reported = self.reported.saturating_add(lost);
             tracing::warn!(lines = lost, "log_lines_lost");
         }
     }
@@ -74,7 +74,7 @@ impl<W: Write> Write for Counting<W> {
     /// Accepts a whole line, whether or not it can be written.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         match self.to.write_all(line) {
-            Ok(()) => self.tell_of_lost_lines(),
+            Ok(()) => self.report_lost_lines(),
             Err(_) => self.failed = self.failed.saturating_add(1),
         }
         Ok(line.len())

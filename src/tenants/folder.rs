@@ -14,7 +14,6 @@ use crate::config::usable::{UsableMerchant, usable};
 use crate::delivery::Receiver;
 use crate::payments::{Dependencies, MerchantSetup, Payee};
 use crate::ports::Environment;
-use crate::runtime::IoLost;
 use crate::store::{Holdings, StoreError};
 
 /// The number of a merchant's first configuration in a process.
@@ -25,7 +24,6 @@ const FIRST_GENERATION: u64 = 1;
 pub struct OpenedTenants {
     /// The merchants that are served now.
     pub merchants: Vec<TenantConfig>,
-    /// The problems of the others.
     pub problems: Vec<Diagnostic>,
 }
 
@@ -80,9 +78,7 @@ pub async fn open_folder(
 
 /// The hosts and accounts of the merchants that were served before.
 async fn holders(deps: &Arc<Dependencies>) -> Result<Holders, StoreError> {
-    let store = Arc::clone(&deps.store);
-    let reading = deps.io.run(async move { store.holdings().await });
-    let Holdings { hosts, accounts } = reading.await.map_err(lost)??;
+    let Holdings { hosts, accounts } = deps.store.holdings().await?;
     let hosts = hosts.into_iter().map(|served| (served.host, (served.tenant.merchant, served.since)));
     let accounts = accounts.into_iter().map(|(tenant, kept)| {
         let (key_fingerprint, verified_by_stripe) =
@@ -98,10 +94,7 @@ async fn holders(deps: &Arc<Dependencies>) -> Result<Holders, StoreError> {
 async fn remember(deps: &Arc<Dependencies>, usable: &[UsableMerchant]) {
     let served =
         usable.iter().map(|UsableMerchant { tenant, .. }| (tenant.tenant(), tenant.hosts().to_vec()));
-    let (served, now) = (served.collect(), deps.clock.now());
-    let store = Arc::clone(&deps.store);
-    let writing = deps.io.run(async move { store.serve_hosts(served, now).await });
-    if let Err(error) = writing.await.map_err(lost).and_then(|written| written) {
+    if let Err(error) = deps.store.serve_hosts(served.collect(), deps.clock.now()).await {
         tracing::warn!(cause = %error, "served_hosts_not_kept");
     }
 }
@@ -121,11 +114,6 @@ fn claim_accounts(deps: &Dependencies, usable: &[UsableMerchant], holders: &Hold
         deps.payees.remember(account, Payee { merchant, shares, verified_by_stripe: *verified_by_stripe });
     }
 }
-
-fn lost(lost: IoLost) -> StoreError {
-    StoreError::Unavailable(lost.to_string())
-}
-
 fn receiver(found: WebhookSecrets) -> Receiver {
     Receiver { url: found.url, secrets: found.secrets }
 }

@@ -37,7 +37,7 @@ const SEEDS: u64 = 500;
 
 /// As long as a caller is kept waiting, and as long again for a last look.
 const DEADLINE: Duration = Duration::from_secs(20);
-const LAST_LOOK: Duration = Duration::from_secs(2);
+const LAST_READ: Duration = Duration::from_secs(2);
 
 /// Longer than anybody waits.
 const HANGS: Duration = Duration::from_mins(1);
@@ -179,13 +179,13 @@ fn a_reader_hears_that_the_shop_is_busy_when_the_store_does_not_answer_either() 
         let answer = harness.merchants[0].ask(&session.id, Command::Read).await;
         assert_eq!(
             (answer.unwrap_err(), asked.elapsed()),
-            (Rejection::Shop(ShopRejection::Busy), DEADLINE + LAST_LOOK)
+            (Rejection::Shop(ShopRejection::Busy), DEADLINE + LAST_READ)
         );
         let (asked, payment) = (Instant::now(), harness.payment(&session, "spt_slow0001"));
         let answer = harness.merchants[0].ask(&session.id, payment).await;
         assert_eq!(
             (answer.unwrap_err(), asked.elapsed()),
-            (Rejection::Shopper(ShopperRejection::Undecided), DEADLINE + LAST_LOOK)
+            (Rejection::Shopper(ShopperRejection::Undecided), DEADLINE + LAST_READ)
         );
     });
 }

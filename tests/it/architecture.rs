@@ -1,6 +1,7 @@
 //! Imports go one way: the folder list is the architecture.
 
 mod circles;
+mod documented;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -147,7 +147,7 @@ async fn money_goes_back_in_parts_once_each_and_never_more_than_was_paid() {
         .filter(|entry| entry["event"] == "refund")
         .map(|entry| entry["status"].as_str().unwrap())
         .collect();
-    assert_eq!(told, ["asking", "succeeded", "asking", "succeeded"], "{session}");
+    assert_eq!(told, ["requested", "succeeded", "requested", "succeeded"], "{session}");
 }
 
 #[tokio::test]

@@ -4,7 +4,6 @@
     clippy::expect_used,
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
-    missing_docs,
     reason = "helpers of tests: they fail the test, and only tests read them"
 )]
 

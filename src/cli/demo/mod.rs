@@ -17,7 +17,7 @@ use clap::Args;
 
 use super::emulator::machine_clock;
 use super::gateway::{Gateway, Hangup, Needs};
-use super::{say, told};
+use super::{problems_error, say};
 use crate::config::gateway::{GatewayConfig, LogFilter};
 use crate::config::secrets::SecretRef;
 use crate::config::tenant::TenantConfig;
@@ -69,7 +69,7 @@ impl Demo {
         let address = listener.local_addr()?;
         let read = read_tenants(&folder.tenants, &[]);
         if !read.problems.is_empty() {
-            return Err(told(&read.problems));
+            return Err(problems_error(&read.problems));
         }
         let accounts = read.tenants.iter().map(account).collect();
         let emulator = Emulator::start(EmulatorOptions { accounts, ..EmulatorOptions::new(machine_clock()) })
@@ -91,13 +91,13 @@ impl Demo {
         ];
         let environment = FixedEnvironment::new(variables.chain(webhook_variables).chain(own));
         let config = GatewayConfig::load(None, &environment, &overrides(&folder, address, &emulator))
-            .map_err(|problems| told(&problems))?;
+            .map_err(|problems| problems_error(&problems))?;
         let admin_address = admin.local_addr()?;
         let environment = Arc::new(environment);
         let needs = Needs { listener, admin, environment, hangup: Hangup::Stops, master_key_lost: false };
         let gateway = Gateway::start(config, needs)?;
         if !gateway.problems().is_empty() {
-            let problems = told(gateway.problems());
+            let problems = problems_error(gateway.problems());
             gateway.stop()?;
             return Err(problems);
         }

@@ -75,7 +75,7 @@ impl Layers {
         key: &'static str,
         read: impl FnOnce(T) -> Read<R>,
     ) -> Option<R> {
-        if self.is_told(key) {
+        if self.has_problem(key) {
             return None;
         }
         match self.merged.get::<T>(key) {
@@ -91,7 +91,7 @@ impl Layers {
         key: &'static str,
         read: impl FnOnce(String) -> Read<R>,
     ) -> Option<R> {
-        if self.is_told(key) {
+        if self.has_problem(key) {
             return None;
         }
         match self.merged.get::<String>(key) {
@@ -112,11 +112,13 @@ impl Layers {
     }
 
     /// Whether a problem was already reported for a key: for itself, a part of it, or its whole section.
-    fn is_told(&self, key: &str) -> bool {
+    fn has_problem(&self, key: &str) -> bool {
         let section = key.split_once('.').map_or(key, |(section, _)| section);
         self.problems.iter().any(|problem| {
-            let told = problem.key.as_str();
-            told == key || told == section || told.strip_prefix(key).is_some_and(|part| part.starts_with('['))
+            let reported = problem.key.as_str();
+            reported == key
+                || reported == section
+                || reported.strip_prefix(key).is_some_and(|part| part.starts_with('['))
         })
     }
 

@@ -80,7 +80,6 @@ impl fmt::Display for LogFilter {
 pub struct LogFilterError {
     /// The problem, as the rest of a sentence whose subject is the filter.
     pub problem: String,
-    /// The remedy.
     pub remedy: String,
 }
 

@@ -61,7 +61,6 @@ pub struct GatewayConfig {
     pub order_events: OrderEventsConfig,
     /// The places of secrets.
     pub secrets: SecretsConfig,
-    /// The log.
     pub log: LogConfig,
 }
 
@@ -121,7 +120,6 @@ pub struct RestoreConfig {
 pub struct StripeConfig {
     /// Scheme, host and port of the API.
     pub api_base: Url,
-    /// The `Stripe-Version` of every request.
     pub version: String,
     /// How long connecting may take.
     pub connect_timeout: Duration,
@@ -141,9 +139,7 @@ pub struct OrderEventsConfig {
 pub struct SecretsConfig {
     /// The folder with one folder per merchant.
     pub dir: SecretsDir,
-    /// The master key in use.
     pub master_key: GatewaySecretRef,
-    /// The previous master keys.
     pub previous_master_keys: Vec<GatewaySecretRef>,
 }
 
@@ -157,7 +153,6 @@ impl SecretsConfig {
 /// `[log]`.
 #[derive(Clone, Debug)]
 pub struct LogConfig {
-    /// The format of log lines.
     pub format: LogFormat,
     /// The events that are written.
     pub filter: LogFilter,

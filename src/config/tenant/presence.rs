@@ -38,7 +38,6 @@ pub(super) fn read_hosts(root: &Section<'_>) -> Vec<(String, Place)> {
     placed
 }
 
-/// Reads `[links]`.
 pub(super) fn read_links(root: &Section<'_>) -> Links {
     let section = root.section("links");
     let page = |key: &'static str| section.field(key).and_then(|field| address(&field));
@@ -51,7 +50,6 @@ pub(super) fn read_links(root: &Section<'_>) -> Links {
     links
 }
 
-/// Reads `[chatgpt]`.
 pub(super) fn read_chatgpt(root: &Section<'_>) -> ChatGptSettings {
     let section = root.section("chatgpt");
     let challenge = section.field("challenge").and_then(|field| read_challenge(&field));

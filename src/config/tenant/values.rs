@@ -110,7 +110,7 @@ pub(super) fn warn_of_example(field: &Field<'_>, url: &Url) {
         .any(|end| host.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
     {
         field.warn(
-            format!("leads to {}, a host for examples that nobody answers at", quoted(host)),
+            format!("leads to {}, a host reserved for examples", quoted(host)),
             "write an address of the shop's own, or remove it",
         );
     }
@@ -139,7 +139,6 @@ pub(super) fn countries(field: &Field<'_>) -> Vec<CountryCode> {
     codes
 }
 
-/// One country code.
 pub(super) fn country(field: &Field<'_>, text: Option<&str>) -> Option<CountryCode> {
     let text = text?;
     let known = places::country(text);

@@ -17,7 +17,6 @@ pub struct OrderActivity {
     /// Refunds, including those made elsewhere, in the order in which they became known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refunds: Vec<Refund>,
-    /// Disputes, likewise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disputes: Vec<Dispute>,
     /// Shipped goods.
@@ -40,9 +39,9 @@ pub struct OrderActivity {
 impl OrderActivity {
     /// The refund whose request is undecided.
     #[must_use]
-    pub fn asking(&self) -> Option<(RefundNumber, &Asking)> {
+    pub fn refund_attempt(&self) -> Option<(RefundNumber, &RefundAttempt)> {
         self.refunds.iter().find_map(|refund| match (&refund.origin, &refund.state) {
-            (Some(origin), RefundState::Asking(asking)) => Some((origin.number, asking)),
+            (Some(origin), RefundState::Requested(attempt)) => Some((origin.number, attempt)),
             _ => None,
         })
     }
@@ -50,7 +49,7 @@ impl OrderActivity {
     /// Whether the request for this refund may still be sent.
     #[must_use]
     pub fn sends(&self, number: RefundNumber) -> bool {
-        self.asking().is_some_and(|(asked, asking)| asked == number && !asking.looking)
+        self.refund_attempt().is_some_and(|(asked, attempt)| asked == number && !attempt.searching)
     }
 
     /// The refund that was requested under this reference.
@@ -119,14 +118,12 @@ pub struct Refund {
     /// Its request here; `None` if it was made elsewhere, such as in Stripe's dashboard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<RefundOrigin>,
-    /// How much.
     pub amount: Money,
     /// The reason, as Stripe names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<RefundReason>,
     /// When it was requested, or made.
     pub created: Timestamp,
-    /// Its state.
     pub state: RefundState,
 }
 
@@ -134,7 +131,7 @@ impl Refund {
     /// Whether its outcome is not known yet.
     #[must_use]
     pub const fn is_asked_for(&self) -> bool {
-        matches!(self.state, RefundState::Asking(_))
+        matches!(self.state, RefundState::Requested(_))
     }
 
     /// Whether Stripe has made it and it was not returned.
@@ -161,8 +158,7 @@ pub struct RefundOrigin {
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum RefundState {
     /// It is not known yet whether Stripe has made it.
-    Asking(Asking),
-    /// Stripe has made it.
+    Requested(RefundAttempt),
     Made {
         /// Stripe's id.
         id: RefundId,
@@ -170,42 +166,32 @@ pub enum RefundState {
         status: RefundStatus,
     },
     /// Stripe has not made it, and will not.
-    Refused {
-        /// The reason.
-        reason: RefundRefusal,
-    },
+    Refused { reason: RefundRefusal },
 }
 
 /// Why Stripe has not made a refund.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "because", rename_all = "snake_case")]
 pub enum RefundRefusal {
-    /// Stripe refuses it.
     Refused {
         /// Stripe's code and parameter.
         detail: String,
     },
     /// Stripe shows no such refund, so nothing went back.
-    NotShown {
-        /// The last answer to its request.
-        last_answer: Option<LastAnswer>,
-    },
+    NotShown { last_answer: Option<LastAnswer> },
 }
 
 /// The answer to the request for a refund.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum LastAnswer {
-    /// It is made.
     Made,
-    /// Stripe refuses it.
     Refused {
         /// Stripe's code and parameter.
         detail: String,
     },
     /// Its idempotency key was used with another request.
     Conflict,
-    /// The key is refused.
     KeyRefused,
     /// Not sent: the merchant's Stripe account is not verified yet.
     Unverified,
@@ -228,7 +214,7 @@ impl RefundState {
     #[must_use]
     pub const fn counts(&self) -> bool {
         match self {
-            Self::Asking(_) => true,
+            Self::Requested(_) => true,
             Self::Made { status, .. } => status.counts(),
             Self::Refused { .. } => false,
         }
@@ -237,31 +223,31 @@ impl RefundState {
     const fn is_unsettled(&self) -> bool {
         matches!(
             self,
-            Self::Asking(_) | Self::Made { status: RefundStatus::Pending | RefundStatus::RequiresAction, .. }
+            Self::Requested(_)
+                | Self::Made { status: RefundStatus::Pending | RefundStatus::RequiresAction, .. }
         )
     }
 
-    /// The state's name in replies: Stripe's status, or `asking` or `refused`.
+    /// The state's name in replies: Stripe's status, or `attempt` or `refused`.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
-            Self::Asking(_) => "asking",
+            Self::Requested(_) => "requested",
             Self::Made { status, .. } => status.as_str(),
             Self::Refused { .. } => "refused",
         }
     }
 }
 
-/// An undecided refund. While `looking` is false its stored request is sent, the same each time.
+/// An undecided refund. While `searching` is false its stored request is sent, the same each time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asking {
+pub struct RefundAttempt {
     /// Until when the request may be sent.
     pub repeat_until: Timestamp,
     /// Whether it is no longer sent, and only searched for.
-    pub looking: bool,
+    pub searching: bool,
     /// When the present step is tried again.
     pub retry: Retry,
-    /// The sends of its request.
     #[serde(default)]
     pub sends: Sends,
     /// The answer to the last try.
@@ -273,7 +259,6 @@ pub struct Asking {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefundStatus {
-    /// On its way.
     Pending,
     /// The shopper must say where the money goes.
     RequiresAction,
@@ -281,7 +266,6 @@ pub enum RefundStatus {
     Succeeded,
     /// The money came back to the merchant.
     Failed,
-    /// It was canceled.
     Canceled,
 }
 
@@ -316,7 +300,6 @@ impl RefundStatus {
 pub enum RefundReason {
     /// It was paid twice.
     Duplicate,
-    /// The payment was fraudulent.
     Fraudulent,
     /// The shopper wants it.
     RequestedByCustomer,
@@ -342,11 +325,9 @@ impl RefundReason {
 pub struct Dispute {
     /// Stripe's id.
     pub id: DisputeId,
-    /// How much is disputed.
     pub amount: Money,
     /// Stripe's name of the reason, such as `fraudulent`.
     pub reason: String,
-    /// Its status.
     pub status: DisputeStatus,
     /// When it was raised.
     pub created: Timestamp,
@@ -387,7 +368,6 @@ pub struct Fulfillment {
     /// Whether the command meant all that was left.
     #[serde(default)]
     pub rest: bool,
-    /// The carrier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<String>,
     /// The carrier's tracking number.
@@ -396,15 +376,12 @@ pub struct Fulfillment {
     /// The tracking page, an `https` address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking_url: Option<String>,
-    /// When it was recorded.
     pub created: Timestamp,
 }
 
 /// A quantity of one item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fulfilled {
-    /// The item.
     pub item: ItemId,
-    /// How many.
     pub quantity: u32,
 }

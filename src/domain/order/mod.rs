@@ -4,8 +4,8 @@ mod activity;
 mod state;
 
 pub use activity::{
-    Asking, Dispute, DisputeStatus, Fulfilled, Fulfillment, LastAnswer, OrderActivity, Refund, RefundOrigin,
-    RefundReason, RefundRefusal, RefundState, RefundStatus,
+    Dispute, DisputeStatus, Fulfilled, Fulfillment, LastAnswer, OrderActivity, Refund, RefundAttempt,
+    RefundOrigin, RefundReason, RefundRefusal, RefundState, RefundStatus,
 };
 
 pub use state::OrderState;
@@ -20,17 +20,14 @@ use super::time::Timestamp;
 /// An order: made once, in the commit that completes its session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
-    /// Its id.
     pub id: OrderId,
     /// The checkout that it was made from.
     pub session: SessionId,
     /// The revision that was paid.
     pub revision: Revision,
-    /// The payment at Stripe.
     pub payment_intent: PaymentIntentId,
     /// The quote that was paid.
     pub quote: Quote,
-    /// The buyer.
     pub buyer: Buyer,
     /// The shipping address.
     pub address: Option<Address>,

@@ -245,7 +245,7 @@ def main():
             place["state_of"] = "US"
         if place["code"] in TERRITORIES:
             place["part_of"], postal = TERRITORIES[place["code"]]
-            place |= {"told_by": postal} if postal else {}
+            place |= {"postal_codes": postal} if postal else {}
     print("[\n" + ",\n".join("  " + json.dumps(place, ensure_ascii=False) for place in places) + "\n]")
 
 

@@ -81,7 +81,7 @@ async fn forget(operator: Operator, request: HttpRequest, body: web::Bytes) -> R
         Forgetting::EventsWait(event) => Err(refused(
             "account_undecided",
             format!(
-                "Stripe has told of something on this account that was not looked into yet, first in the event {event}; give \
+                "Stripe has sent an event for this account that was not processed yet, first {event}; give \
                  the merchant its former key, restart, wait until /admin/v1/stripe-events lists no event as waiting, and ask \
                  again"
             ),

@@ -26,7 +26,7 @@ pub(super) fn read_body<T: DeserializeOwned>(body: &[u8], example: &str) -> Resu
         return Err(wrong(&format!("the body is not JSON: {error}")));
     }
     let read = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(body));
-    read.map_err(|error| wrong(&told(&error.path().to_string(), error.inner())))
+    read.map_err(|error| wrong(&describe(&error.path().to_string(), error.inner())))
 }
 
 /// Parses an optional field: a blank text counts as absent.
@@ -54,7 +54,7 @@ pub(super) fn read_nothing(body: &[u8]) -> Result<(), Problem> {
 }
 
 /// The problem in a body that is JSON, and its place.
-fn told(path: &str, error: &serde_json::Error) -> String {
+fn describe(path: &str, error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(said, _)| said);
     let path = if path == "." { "the body".to_owned() } else { path.escape_debug().to_string() };

@@ -73,7 +73,7 @@ async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, 
     let more = found.len() > page;
     found.truncate(page);
     let next = found.last().filter(|_| more).map(|last| last.id.clone());
-    let deliveries: Vec<Value> = found.iter().map(told).collect();
+    let deliveries: Vec<Value> = found.iter().map(to_json).collect();
     Ok(answer(&json!({ "deliveries": deliveries, "next": next })))
 }
 
@@ -85,7 +85,7 @@ async fn show(
 ) -> Result<HttpResponse, Problem> {
     let merchant = operator.merchant(&request, &[])?;
     let found = merchant.records().delivery(&event_id(&path)?).await?.ok_or_else(unknown)?;
-    Ok(answer(&told(&found)))
+    Ok(answer(&to_json(&found)))
 }
 
 /// Sends an order event again, whatever its state, as if it had never been sent. It keeps its `webhook-id`, so a
@@ -108,7 +108,7 @@ async fn retry(
         ));
     }
     tracing::warn!(merchant = %merchant.tenant().merchant, event = %found.id, "order_event_retried_by_hand");
-    Ok(answer(&told(&found)))
+    Ok(answer(&to_json(&found)))
 }
 
 fn event_id(text: &str) -> Result<OrderEventId, Problem> {
@@ -123,7 +123,7 @@ fn answer(body: &Value) -> HttpResponse {
     HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body)
 }
 
-fn told(delivery: &Delivery) -> Value {
+fn to_json(delivery: &Delivery) -> Value {
     let moment = |at: Option<Timestamp>| at.map(|at| at.to_string());
     json!({
         "id": delivery.id, "type": delivery.kind.as_str(), "order": delivery.order,

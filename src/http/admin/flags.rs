@@ -46,7 +46,7 @@ async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, 
     let more = found.len() > page;
     found.truncate(page);
     let next = found.last().filter(|_| more).map(|last| last.flag.id.clone());
-    let flags: Vec<Value> = found.iter().map(told).collect();
+    let flags: Vec<Value> = found.iter().map(to_json).collect();
     let body = json!({ "flags": flags, "next": next });
     Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body))
 }
@@ -80,10 +80,10 @@ async fn resolve(
         return Err(Problem::new(StatusCode::CONFLICT, "already_resolved", detail));
     }
     tracing::warn!(merchant = %merchant.tenant().merchant, flag = %id, resolution = text, "flag_resolved");
-    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(told(&kept)))
+    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(to_json(&kept)))
 }
 
-fn told(kept: &KeptFlag) -> Value {
+fn to_json(kept: &KeptFlag) -> Value {
     let KeptFlag { flag, resolution } = kept;
     json!({
         "id": flag.id, "session": flag.session, "payment_intent": flag.intent, "reason": flag.reason,

@@ -42,11 +42,9 @@ const MAX_BODY: usize = 64 * 1024;
 
 /// The state that every handler shares.
 pub struct Admin {
-    /// All merchants.
     pub directory: Arc<Directory>,
     /// The token; without one the API is disabled.
     pub token: Option<AdminToken>,
-    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -68,7 +66,7 @@ pub fn serve(listener: TcpListener, admin: Admin, probes: Probes) -> std::io::Re
             .configure(probes::configure)
             .service(
                 web::scope("/admin/v1")
-                    .wrap(ErrorHandlers::new().default_handler(problem::told_as_problem))
+                    .wrap(ErrorHandlers::new().default_handler(problem::render_as_problem))
                     .configure(sessions::configure)
                     .configure(flags::configure)
                     .configure(orders::configure)

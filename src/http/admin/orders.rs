@@ -21,7 +21,7 @@ use crate::actors::MerchantHandle;
 use crate::domain::checkout::model::{Answer, Command, PlacedOrder, RefundRequest};
 use crate::domain::ids::{ItemId, OrderNumber, Reference};
 use crate::domain::order::{Fulfilled, Fulfillment, OrderState, RefundReason, RefundState};
-use crate::protocol::order_events::{dispute_told, fulfillment_told, order_told, refund_told};
+use crate::protocol::order_events::{dispute_json, fulfillment_json, order_json, refund_json};
 use crate::protocol::texts::operator;
 use crate::store::{DeliveriesQuery, DeliveryState, OrdersQuery};
 
@@ -88,8 +88,8 @@ async fn show(
 ) -> Result<HttpResponse, Problem> {
     let merchant = operator.merchant(&request, &[])?;
     let placed = find(&merchant, &path).await?;
-    let told = merchant.ask(&placed.order.session, Command::Read).await?;
-    Ok(answer(&whole(&placed, &told)))
+    let answer_of_session = merchant.ask(&placed.order.session, Command::Read).await?;
+    Ok(answer(&whole(&placed, &answer_of_session)))
 }
 
 /// Requests a refund: `{"amount": 1200, "reason": "requested_by_customer"}`, the reason optional; `"amount": "all"`
@@ -125,20 +125,20 @@ async fn refund(
     tracing::warn!(
         merchant = %tenant, %session, %order, %reference, amount_minor = amount, reason = because, "refund_wanted"
     );
-    let told = merchant.ask(&placed.order.session, Command::Refund(refund)).await.inspect_err(|rejection| {
+    let answer_of_session = merchant.ask(&placed.order.session, Command::Refund(refund)).await.inspect_err(|rejection| {
         let code = rejection.code();
         tracing::warn!(merchant = %tenant, %session, %order, %reference, code, cause = operator::rejection(rejection), "refund_not_begun");
     })?;
-    let known = told.session.activity.refund_of(&reference);
+    let known = answer_of_session.session.activity.refund_of(&reference);
     let Some(known) = known else {
         return Err(Problem::unavailable(
             "the refund is not begun yet; send it again with the same Idempotency-Key",
         ));
     };
-    let body = json!({ "refund": refund_told(known), "order": whole(&placed, &told) });
+    let body = json!({ "refund": refund_json(known), "order": whole(&placed, &answer_of_session) });
     match &known.state {
         RefundState::Made { .. } => Ok(answer(&body)),
-        RefundState::Asking(_) => {
+        RefundState::Requested(_) => {
             Ok(HttpResponse::Accepted().insert_header(("cache-control", "no-store")).json(body))
         }
         RefundState::Refused { reason } => Err(Problem::new(
@@ -197,11 +197,11 @@ async fn fulfill(
         created: merchant.now(),
     };
     let placed = find(&merchant, &path).await?;
-    let told = merchant.ask(&placed.order.session, Command::Fulfill(fulfillment)).await?;
+    let answer_of_session = merchant.ask(&placed.order.session, Command::Fulfill(fulfillment)).await?;
     let (tenant, order) = (&merchant.tenant().merchant, &placed.order.id);
     let session = &placed.order.session;
     tracing::info!(merchant = %tenant, %session, %order, %reference, "order_fulfilled");
-    Ok(answer(&whole(&placed, &told)))
+    Ok(answer(&whole(&placed, &answer_of_session)))
 }
 
 /// Erases the personal data of an order's buyer; amounts, lines and Stripe's ids remain. A second call changes
@@ -321,7 +321,6 @@ fn reference(request: &HttpRequest) -> Result<Reference, Problem> {
     key.and_then(|text| text.parse().ok()).ok_or_else(wrong)
 }
 
-/// A text on one line.
 fn line(key: &str, text: &str) -> Result<String, Problem> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > LONGEST || text.chars().any(char::is_control) {
@@ -365,18 +364,18 @@ fn head(placed: &PlacedOrder, state: OrderState) -> Value {
 }
 
 /// The summary, the data of order events, and the order's activity.
-fn whole(placed: &PlacedOrder, told: &Answer) -> Value {
-    let activity = &told.session.activity;
+fn whole(placed: &PlacedOrder, answer_of_session: &Answer) -> Value {
+    let activity = &answer_of_session.session.activity;
     let mut whole = head(placed, OrderState::of(activity, &placed.order.quote));
     if let (Value::Object(members), Value::Object(facts)) =
-        (&mut whole, order_told(&placed.order, &placed.permalink))
+        (&mut whole, order_json(&placed.order, &placed.permalink))
     {
         members.extend(facts);
         let more = [
             ("refunded_total", json!(activity.refunded())),
-            ("refunds", activity.refunds.iter().map(refund_told).collect()),
-            ("disputes", activity.disputes.iter().map(dispute_told).collect()),
-            ("fulfillments", activity.fulfillments.iter().map(fulfillment_told).collect()),
+            ("refunds", activity.refunds.iter().map(refund_json).collect()),
+            ("disputes", activity.disputes.iter().map(dispute_json).collect()),
+            ("fulfillments", activity.fulfillments.iter().map(fulfillment_json).collect()),
         ];
         members.extend(more.map(|(key, value)| (key.to_owned(), value)));
     }

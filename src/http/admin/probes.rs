@@ -13,7 +13,7 @@ use crate::actors::Directory;
 use crate::domain::checkout::model::Priority;
 use crate::domain::time::Timestamp;
 use crate::payments::Dependencies;
-use crate::runtime::{DiskSpace, Io};
+use crate::runtime::DiskSpace;
 use crate::store::Store;
 
 /// How long the store may take to answer a probe, which may include a write.
@@ -26,7 +26,6 @@ const MOST_NAMED: usize = 10;
 #[derive(Clone)]
 pub struct Probes {
     store: Arc<dyn Store>,
-    io: Io,
     disk: Arc<DiskSpace>,
     directory: Arc<Directory>,
     stopping: Arc<AtomicBool>,
@@ -54,7 +53,6 @@ impl Probes {
     pub fn new(deps: &Dependencies, directory: Arc<Directory>, left_out: LeftOut) -> Self {
         Self {
             store: Arc::clone(&deps.store),
-            io: deps.io.clone(),
             disk: Arc::clone(&deps.disk),
             directory,
             stopping: Arc::new(AtomicBool::new(false)),
@@ -71,21 +69,16 @@ impl Probes {
         if self.stopping.load(Ordering::Acquire) {
             return Some("stopping".to_owned());
         }
-        let store = Arc::clone(&self.store);
-        let trying = self.io.run(async move {
-            if let Err(error) =
-                store.tenants_with_due_sessions(Timestamp::from_seconds(0), Priority::Payment).await
-            {
+        let trying = async {
+            let never = Timestamp::from_seconds(0);
+            if let Err(error) = self.store.tenants_with_due_sessions(never, Priority::Payment).await {
                 return Some(format!("the database cannot be read: {error}"));
             }
-            let written = store.writable().await;
+            let written = self.store.writable().await;
             written.err().map(|error| format!("the database cannot be written: {error}"))
-        });
-        match tokio::time::timeout(PATIENCE, trying).await {
-            Ok(Ok(why)) => why,
-            Ok(Err(lost)) => Some(format!("the database was not asked: {lost}")),
-            Err(_) => Some("the database does not answer in time".to_owned()),
-        }
+        };
+        let late = |_| Some("the database does not answer in time".to_owned());
+        tokio::time::timeout(PATIENCE, trying).await.unwrap_or_else(late)
     }
 }
 

@@ -77,7 +77,9 @@ impl ResponseError for Problem {
 
 /// Rejections by middleware, before a handler of ours (such as a body too large), have the same form.
 #[expect(clippy::unnecessary_wraps, reason = "the form that the middleware wants")]
-pub(super) fn told_as_problem<B>(response: ServiceResponse<B>) -> actix_web::Result<ErrorHandlerResponse<B>> {
+pub(super) fn render_as_problem<B>(
+    response: ServiceResponse<B>,
+) -> actix_web::Result<ErrorHandlerResponse<B>> {
     let status = response.status();
     let kind = response.headers().get(CONTENT_TYPE);
     if kind.is_some_and(|kind| kind == PROBLEM) {
@@ -110,7 +112,7 @@ impl From<Rejection> for Problem {
                 Self::new(status, code, text)
             }
             Rejection::Shopper(ShopperRejection::Undecided) => {
-                Self::unavailable("the session is still at work; look again in a moment")
+                Self::unavailable("the session is still working; try again in a moment")
             }
             Rejection::Shop(ShopRejection::AccountUnknown) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,

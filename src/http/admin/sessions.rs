@@ -33,7 +33,7 @@ async fn show(
     let merchant = operator.merchant(&request, &[])?;
     let id = session_id(&path)?;
     let answer = merchant.ask(&id, Command::Read).await?;
-    told(&merchant, &answer).await
+    session_response(&merchant, &answer).await
 }
 
 /// Decides a frozen session: `{"decision": "charged", "payment_intent": "pi_…"}` or `{"decision": "not_charged"}`.
@@ -58,7 +58,7 @@ async fn decide(
     let intent = decision.payment().map(PaymentIntentId::as_str);
     tracing::warn!(merchant = %tenant, session = %id, decision = decision.as_str(), intent, "session_decided");
     let answer = merchant.ask(&id, Command::Read).await?;
-    told(&merchant, &answer).await
+    session_response(&merchant, &answer).await
 }
 
 /// Parses the decision of a body.
@@ -105,7 +105,7 @@ fn session_id(path: &str) -> Result<SessionId, Problem> {
     })
 }
 
-async fn told(merchant: &MerchantHandle, answer: &Answer) -> Result<HttpResponse, Problem> {
+async fn session_response(merchant: &MerchantHandle, answer: &Answer) -> Result<HttpResponse, Problem> {
     let session = &answer.session;
     let timeline = merchant.records().timeline(&session.id).await?;
     let timeline: Vec<Value> = timeline.iter().map(entry).collect();
@@ -134,11 +134,11 @@ async fn told(merchant: &MerchantHandle, answer: &Answer) -> Result<HttpResponse
 
 /// A notice, with its meaning in words.
 fn in_words(notice: &Notice) -> Value {
-    let mut told = serde_json::to_value(notice).unwrap_or_default();
-    if let Value::Object(told) = &mut told {
-        told.insert("text".to_owned(), model::notice(notice).into());
+    let mut json = serde_json::to_value(notice).unwrap_or_default();
+    if let Value::Object(json) = &mut json {
+        json.insert("text".to_owned(), model::notice(notice).into());
     }
-    told
+    json
 }
 
 /// An attempt that was called unpaid and is still to be read.
@@ -148,7 +148,7 @@ fn still_read(unread: &Unconfirmed) -> Value {
 
 /// The data of a state besides its name.
 fn of_state(state: &State) -> Map<String, Value> {
-    let told = match state {
+    let json = match state {
         State::Open { problem } => json!({ "problem": problem.as_ref().map(model::problem) }),
         State::Charging(charging) => json!({
             "attempt": charging.attempt.number, "payment_intent": charging.attempt.intent, "phase": charging.phase,
@@ -169,19 +169,19 @@ fn of_state(state: &State) -> Map<String, Value> {
         State::Canceled { reason } => json!({ "reason": reason }),
         State::Ready { .. } | State::Expired => json!({}),
     };
-    if let Value::Object(told) = told { told } else { Map::new() }
+    if let Value::Object(json) = json { json } else { Map::new() }
 }
 
 /// A timeline entry, with its times as text.
 fn entry(entry: &TimelineEntry) -> Value {
-    let mut told = serde_json::to_value(&entry.event).unwrap_or_default();
-    if let Value::Object(told) = &mut told {
-        told.insert("at".to_owned(), entry.at.to_string().into());
+    let mut json = serde_json::to_value(&entry.event).unwrap_or_default();
+    if let Value::Object(json) = &mut json {
+        json.insert("at".to_owned(), entry.at.to_string().into());
         if let TimelineEvent::PaymentNotBegun(note) = &entry.event {
-            told.insert("last".to_owned(), note.last.to_string().into());
+            json.insert("last".to_owned(), note.last.to_string().into());
         }
     }
-    told
+    json
 }
 
 fn amount(money: Money) -> Value {

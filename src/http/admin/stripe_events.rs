@@ -31,14 +31,14 @@ async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, 
         .ok()
         .filter(|limit| (1..=LARGEST_PAGE).contains(limit))
         .ok_or_else(|| Problem::invalid(format!("limit is a number from 1 to {LARGEST_PAGE}")))?;
-    let events: Vec<Value> = merchant.records().stripe_events(limit).await?.iter().map(told).collect();
+    let events: Vec<Value> = merchant.records().stripe_events(limit).await?.iter().map(to_json).collect();
     let body = json!({
         "takes_webhooks": merchant.takes_webhooks(), "events": events, "refused": merchant.refused_webhooks(),
     });
     Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body))
 }
 
-fn told(KeptEvent { event, state }: &KeptEvent) -> Value {
+fn to_json(KeptEvent { event, state }: &KeptEvent) -> Value {
     json!({
         "id": event.id.as_str(), "type": event.kind.as_str(), "state": state.as_str(),
         "object": event.object, "session": event.session, "payment_intent": event.intent,

@@ -36,7 +36,7 @@ struct Open {
     networks: BTreeSet<(usize, Reverse<Wait>, IpAddr)>,
     /// How many were closed since the last log line, and when that was.
     gave_way: u64,
-    told: Option<Instant>,
+    last_reported: Option<Instant>,
 }
 
 /// A wait for a client: whether the connection had an answered request before, and the number of the wait.
@@ -90,9 +90,9 @@ impl Connections {
         let Some(closing) = first.and_then(|id| open.closing.get(id)) else { return };
         closing.abort();
         open.gave_way += 1;
-        if open.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
+        if open.last_reported.is_none_or(|last_reported| last_reported.elapsed() >= TOLD_EVERY) {
             tracing::warn!(closed = open.gave_way, limit = self.most, "connections_gave_way");
-            (open.gave_way, open.told) = (0, Some(Instant::now()));
+            (open.gave_way, open.last_reported) = (0, Some(Instant::now()));
         }
     }
 

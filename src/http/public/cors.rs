@@ -28,8 +28,8 @@ pub(super) fn readable(answer: &mut HttpResponse, origin: Option<&HeaderValue>) 
     let Some(origin) = origin else { return };
     let headers = answer.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-    tell(headers, ACCESS_CONTROL_EXPOSE_HEADERS, READ);
-    tell(headers, VARY, DEPENDS_ON);
+    insert_header(headers, ACCESS_CONTROL_EXPOSE_HEADERS, READ);
+    insert_header(headers, VARY, DEPENDS_ON);
 }
 
 /// The reply to a preflight of an origin that may call. `wanted` are the headers that its page wants to send.
@@ -38,8 +38,8 @@ pub(super) fn preflight(origin: &HeaderValue, wanted: Option<&HeaderValue>) -> H
     readable(&mut answer, Some(origin));
     let headers = answer.headers_mut();
     headers.remove(ACCESS_CONTROL_EXPOSE_HEADERS);
-    tell(headers, ACCESS_CONTROL_ALLOW_METHODS, "POST");
-    tell(headers, ACCESS_CONTROL_MAX_AGE, KEPT);
+    insert_header(headers, ACCESS_CONTROL_ALLOW_METHODS, "POST");
+    insert_header(headers, ACCESS_CONTROL_MAX_AGE, KEPT);
     // Request headers have no effect on access here: unknown ones are ignored.
     match wanted.filter(|wanted| is_list(wanted)) {
         Some(wanted) => headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone()),
@@ -48,7 +48,7 @@ pub(super) fn preflight(origin: &HeaderValue, wanted: Option<&HeaderValue>) -> H
     answer
 }
 
-fn tell(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
+fn insert_header(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
     headers.insert(name, HeaderValue::from_static(value));
 }
 

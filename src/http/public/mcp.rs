@@ -35,7 +35,7 @@ pub(super) async fn post(
         Err(RequestRejected::Unknown) => return not_found(),
         Err(RequestRejected::Origin) => return send(forbidden_origin()),
     };
-    let mut told = match body::read(payload, public.settings.max_body).await {
+    let mut response = match body::read(payload, public.settings.max_body).await {
         Ok(body) => {
             let headers = ReceivedHeaders(&request);
             let parts = Parts { headers: &headers, received: public.clock.now() };
@@ -44,8 +44,8 @@ pub(super) async fn post(
         Err(BodyError::TooLarge) => send(payload_too_large()),
         Err(BodyError::Lost) => HttpResponse::RequestTimeout().finish(),
     };
-    cors::readable(&mut told, tenant_request.origin.as_ref());
-    told
+    cors::readable(&mut response, tenant_request.origin.as_ref());
+    response
 }
 
 /// `OPTIONS /mcp`: a browser asks whether a page of another origin may call.
@@ -64,9 +64,9 @@ pub(super) async fn preflight(request: HttpRequest, public: web::Data<Public>) -
 pub(super) async fn not_allowed(request: HttpRequest, public: web::Data<Public>) -> HttpResponse {
     match TenantRequest::of(&request, &public) {
         Ok(tenant_request) => {
-            let mut told = send(method_not_allowed());
-            cors::readable(&mut told, tenant_request.origin.as_ref());
-            told
+            let mut response = send(method_not_allowed());
+            cors::readable(&mut response, tenant_request.origin.as_ref());
+            response
         }
         Err(RequestRejected::Unknown) => not_found(),
         Err(RequestRejected::Origin) => send(forbidden_origin()),
@@ -148,7 +148,7 @@ fn budget<'a>(merchant: &MerchantHandle, call: &'a ToolCall) -> Budget<'a> {
         (Target::New, _) => Budget::Request,
         (Target::Existing(claimed), command) => match (merchant.opened(claimed), command) {
             (None, _) => Budget::Unknown,
-            (Some(session), Command::Complete(_)) => Budget::Look(session.as_str()),
+            (Some(session), Command::Complete(_)) => Budget::Status(session.as_str()),
             (Some(session), _) => Budget::Held(session.as_str()),
         },
     }

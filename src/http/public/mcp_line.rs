@@ -20,7 +20,6 @@ pub(super) struct Line<'a> {
     pub(super) session: Option<SessionId>,
     /// The session's state in the reply.
     pub(super) state: Option<&'static str>,
-    /// The outcome of the message.
     pub(super) outcome: &'static str,
     /// Why it was not done, or the kind of the shopper's message about a payment.
     pub(super) code: Option<&'static str>,

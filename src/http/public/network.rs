@@ -19,24 +19,29 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 pub(super) struct Proxies {
     trusted: Vec<IpNet>,
     /// Whether a warning was logged about an address that looks like a proxy and is not configured.
-    told: AtomicBool,
+    forwarded: AtomicBool,
 }
 
 impl Proxies {
     pub(super) fn new(trusted: Vec<IpNet>) -> Self {
         let trusted = trusted.into_iter().map(plain).collect();
-        Self { trusted, told: AtomicBool::new(false) }
+        Self { trusted, forwarded: AtomicBool::new(false) }
     }
 
     /// The network that sent a request to the first trusted proxy, or to us.
     pub(super) fn network_of(&self, request: &HttpRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?.ip().to_canonical();
-        let told: Vec<&[u8]> = request.headers().get_all(FORWARDED_FOR).map(HeaderValue::as_bytes).collect();
+        let forwarded: Vec<&[u8]> =
+            request.headers().get_all(FORWARDED_FOR).map(HeaderValue::as_bytes).collect();
         let believes = is_trusted(peer, &self.trusted);
-        if !believes && !told.is_empty() && is_near(peer) && !self.told.swap(true, Ordering::Relaxed) {
+        if !believes
+            && !forwarded.is_empty()
+            && is_near(peer)
+            && !self.forwarded.swap(true, Ordering::Relaxed)
+        {
             tracing::warn!(address = %peer, "forwarded_for_not_believed");
         }
-        let sender = sender(peer, &told, &self.trusted);
+        let sender = sender(peer, &forwarded, &self.trusted);
         Some(network(sender))
     }
 }
@@ -65,9 +70,9 @@ fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
 }
 
 /// The last address that is not a trusted proxy's. Text that clients have written before it may not be valid.
-fn sender(peer: IpAddr, told: &[&[u8]], trusted: &[IpNet]) -> IpAddr {
+fn sender(peer: IpAddr, forwarded: &[&[u8]], trusted: &[IpNet]) -> IpAddr {
     let mut sender = peer.to_canonical();
-    let hops = told.iter().rev().flat_map(|header| header.rsplit(|byte| *byte == b','));
+    let hops = forwarded.iter().rev().flat_map(|header| header.rsplit(|byte| *byte == b','));
     for hop in hops {
         if !is_trusted(sender, trusted) {
             break;
@@ -92,15 +97,15 @@ mod tests {
 
     use super::*;
 
-    fn seen(peer: &str, told: &[&str]) -> String {
+    fn seen(peer: &str, forwarded: &[&str]) -> String {
         let trusted = ["127.0.0.0/8", "::1/128", "10.0.0.0/8"].map(|network| network.parse().unwrap());
-        let told: Vec<&[u8]> = told.iter().map(|header| header.as_bytes()).collect();
-        network(sender(peer.parse().unwrap(), &told, &trusted)).to_string()
+        let forwarded: Vec<&[u8]> = forwarded.iter().map(|header| header.as_bytes()).collect();
+        network(sender(peer.parse().unwrap(), &forwarded, &trusted)).to_string()
     }
 
     #[test]
     fn a_trusted_proxy_says_whom_a_request_is_from_and_nobody_else_does() {
-        for (peer, told, from) in [
+        for (peer, forwarded, from) in [
             ("203.0.113.7", &[][..], "203.0.113.7"),
             ("203.0.113.7", &["198.51.100.1"], "203.0.113.7"),
             ("127.0.0.1", &["198.51.100.1"], "198.51.100.1"),
@@ -113,24 +118,25 @@ mod tests {
             ("127.0.0.1", &[""], "127.0.0.1"),
             ("127.0.0.1", &[], "127.0.0.1"),
         ] {
-            assert_eq!(seen(peer, told), from, "{peer} {told:?}");
+            assert_eq!(seen(peer, forwarded), from, "{peer} {forwarded:?}");
         }
     }
 
     #[test]
     fn what_a_client_writes_into_the_header_hides_nothing_that_the_proxy_writes_behind_it() {
         let proxies = Proxies::new(vec!["127.0.0.0/8".parse().unwrap()]);
-        for (told, from) in [
+        for (forwarded, from) in [
             (&[&b"\xff, 198.51.100.1"[..]][..], "198.51.100.1"),
             (&[b"192.0.2.9", b"\xff, 198.51.100.1"], "198.51.100.1"),
             (&[b"192.0.2.9", b"\xff"], "127.0.0.1"),
         ] {
             let peer = "127.0.0.1:4711".parse().unwrap();
-            let request = told.iter().fold(TestRequest::default().peer_addr(peer), |request, told| {
-                request.append_header((FORWARDED_FOR, HeaderValue::from_bytes(told).unwrap()))
-            });
+            let request =
+                forwarded.iter().fold(TestRequest::default().peer_addr(peer), |request, forwarded| {
+                    request.append_header((FORWARDED_FOR, HeaderValue::from_bytes(forwarded).unwrap()))
+                });
             let seen = proxies.network_of(&request.to_http_request());
-            assert_eq!(seen, Some(from.parse().unwrap()), "{told:?}");
+            assert_eq!(seen, Some(from.parse().unwrap()), "{forwarded:?}");
         }
     }
 

@@ -13,7 +13,6 @@ use crate::limiter::{Source, TooMany};
 
 /// A request with its merchant.
 pub(super) struct TenantRequest {
-    /// The merchant.
     pub(super) merchant: MerchantHandle,
     /// The network that it comes from.
     pub(super) network: Option<IpAddr>,
@@ -72,7 +71,7 @@ impl TenantRequest {
         let tenant_request =
             Self { merchant: merchant.ok_or(RequestRejected::Unknown)?, network, authority, based, origin };
         let allowed = &public.settings.allowed_origins;
-        if tenant_request.welcomes(request, allowed) {
+        if tenant_request.allows_origin(request, allowed) {
             Ok(tenant_request)
         } else {
             Err(RequestRejected::Origin)
@@ -85,12 +84,12 @@ impl TenantRequest {
         let tenant_request = Self::of(request, public)?;
         // Browsers name the origin of every form; a client that is not a browser has obtained the key otherwise.
         let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
-        let own = tenant_request.welcomes(request, &[]) && matches!(site, None | Some(b"same-origin"));
+        let own = tenant_request.allows_origin(request, &[]) && matches!(site, None | Some(b"same-origin"));
         if own { Ok(tenant_request) } else { Err(RequestRejected::Origin) }
     }
 
     /// Whether a present `Origin` is the merchant's own, a base host's on a base host, or among these.
-    fn welcomes(&self, request: &HttpRequest, allowed: &[String]) -> bool {
+    fn allows_origin(&self, request: &HttpRequest, allowed: &[String]) -> bool {
         let mut origins = request.headers().get_all(ORIGIN);
         let (origin, further) = (origins.next(), origins.next());
         let Some(origin) = origin else { return true };

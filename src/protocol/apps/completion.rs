@@ -36,7 +36,6 @@ pub struct Completion {
     pub fulfillment_options: Vec<FulfillmentOption>,
     /// The chosen shipping option; `null` if nothing is shipped.
     pub fulfillment_option_id: Option<String>,
-    /// The sums.
     pub totals: Vec<Total>,
     /// The order, once there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,7 +47,6 @@ pub struct Completion {
 /// An order as hosts see it (ACP 2025-09-29 `Order`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OrderLink {
-    /// Its id.
     pub id: String,
     /// The checkout that it was made from, with the revision that was paid.
     pub checkout_session_id: String,

@@ -20,7 +20,6 @@ pub struct FulfillmentOption {
     /// The carrier, as the second line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subtitle: Option<String>,
-    /// The carrier.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub carrier: Option<String>,
     /// RFC 3339.
@@ -31,7 +30,6 @@ pub struct FulfillmentOption {
     pub latest_delivery_time: Option<String>,
     /// Price before tax, in minor units.
     pub subtotal: i64,
-    /// Tax on it.
     pub tax: i64,
     /// `subtotal + tax`.
     pub total: i64,
@@ -58,7 +56,6 @@ impl From<&QuoteOption> for FulfillmentOption {
 /// The buyer, in the form of the host's own `complete_checkout` arguments: three keys, each nullable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SheetBuyer {
-    /// Full name.
     pub name: Option<String>,
     /// Electronic mail address.
     pub email: Option<String>,

@@ -17,11 +17,8 @@ use crate::domain::pricing::{Quote, QuoteLine};
 pub struct LineItem {
     /// The line's id: the item's own, since a cart holds each item once.
     pub id: String,
-    /// The item and its quantity.
     pub item: Item,
-    /// Name.
     pub name: String,
-    /// Pictures.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<String>,
     /// The whole line before discount, in minor units.
@@ -41,14 +38,12 @@ pub struct LineItem {
 pub struct Item {
     /// The item's id in the catalog.
     pub id: String,
-    /// How many.
     pub quantity: u32,
 }
 
 /// One total row of the sheet, in the order shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Total {
-    /// The kind of sum.
     #[serde(rename = "type")]
     pub kind: TotalKind,
     /// The label shown to the shopper.
@@ -69,7 +64,6 @@ pub enum TotalKind {
     Subtotal,
     /// The chosen shipping option with its tax.
     Fulfillment,
-    /// The lines' tax.
     Tax,
     /// What is charged.
     Total,

@@ -31,7 +31,6 @@ use crate::protocol::rendering::Rendering;
 pub struct PaymentSheet {
     /// `chk_…_…_r3`: the session's capability and revision, so that an edit behind an open sheet is noticed.
     pub id: String,
-    /// The payment provider.
     pub payment_provider: PaymentProvider,
     /// `test`, or absent: absent means live.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,7 +39,6 @@ pub struct PaymentSheet {
     pub status: SheetStatus,
     /// Upper-case ISO 4217 code.
     pub currency: String,
-    /// The items.
     pub line_items: Vec<LineItem>,
     /// The total rows, in the order shown.
     pub totals: Vec<Total>,
@@ -54,7 +52,6 @@ pub struct PaymentSheet {
     /// The buyer; absent while unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub buyer: Option<SheetBuyer>,
-    /// Messages for the shopper.
     pub messages: Vec<Message>,
     /// The shop's pages.
     pub links: Vec<Link>,
@@ -77,7 +74,6 @@ pub struct PaymentProvider {
 pub enum MethodName {
     /// `{"type": "card"}`, the newest form.
     Object {
-        /// The method.
         #[serde(rename = "type")]
         kind: &'static str,
     },

@@ -17,13 +17,11 @@ const LIST_DESCRIPTION: usize = 280;
 pub struct ProductCard {
     /// The product's id. It can be bought under this id when it has no variants.
     pub id: String,
-    /// Name.
     pub title: String,
     /// Description, plain text.
     pub description: String,
     /// Category; may be empty.
     pub category: String,
-    /// Pictures.
     pub images: Vec<String>,
     /// The least price among its variants.
     pub price: Price,
@@ -46,7 +44,6 @@ pub struct VariantCard {
     pub title: String,
     /// The options that define it.
     pub options: Vec<Choice>,
-    /// The price of one.
     pub price: Price,
     /// Whether it can be bought now.
     pub availability: Availability,
@@ -144,7 +141,6 @@ impl VariantCard {
 /// The shop's data for the widget: branding and data arrive with a tool's result, never in the HTML.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ShopCard {
-    /// The shop's name.
     pub name: String,
     /// Upper-case ISO 4217 code.
     pub currency: String,

@@ -38,7 +38,6 @@ pub(super) struct Hints {
 /// The client's own name and version, self-reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Client {
-    /// Its name.
     pub name: String,
     /// Its version; empty when it names none.
     pub version: String,

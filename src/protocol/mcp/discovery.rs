@@ -72,7 +72,7 @@ pub fn instructions(view: &MerchantView) -> String {
         " Find products with search_products; show one with show-buy-product-widget, where the shopper chooses a \
          variant, a quantity and an address. To start a checkout with items that are already chosen, call \
          checkout_session with their ids and quantities. The shopper pays in the widget; never ask for card details. \
-         get_checkout tells where a checkout stands and, once paid, its order.",
+         get_checkout reports the state of a checkout and, once paid, its order.",
     );
     if view.status == MerchantStatus::Suspended {
         text.push_str(" The shop takes no orders at the moment.");

@@ -40,16 +40,13 @@ pub enum Fault {
     /// `params` of the wrong shape, or a cursor for a list of one page; the text is ours alone.
     #[error("Invalid params: {0}")]
     Params(String),
-    /// No such tool.
     #[error("Unknown tool: {0}; tools/list names those that there are")]
     Tool(String),
-    /// No such resource.
     #[error("Resource not found: {}", clip(uri))]
     Resource {
         /// The requested resource, unshortened: it is the error's data.
         uri: String,
     },
-    /// An internal error.
     #[error("Internal error")]
     Internal,
 }

@@ -28,9 +28,7 @@ pub struct Response {
 /// Why a message or a call was rejected before any call; it contains no part of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Why {
-    /// Its kind.
     pub code: &'static str,
-    /// The cause in words.
     pub cause: Option<String>,
 }
 

@@ -73,7 +73,7 @@ fn declined(because: &str) -> String {
 const PAYMENT_LOOKED_INTO: &str =
     "A payment of this checkout is being looked into by the shop. Do not pay again; please ask the shop.";
 const UNDECIDED: &str =
-    "a payment for this checkout is being processed; do not pay again; get_checkout tells how it ended";
+    "a payment for this checkout is being processed; do not pay again; get_checkout returns the result";
 const QUOTE_EXPIRED: &str =
     "the prices shown have expired; refresh the checkout with update_checkout and show it again";
 
@@ -190,7 +190,7 @@ pub fn rejection(rejection: &Rejection) -> String {
             current.0
         ),
         Rejection::Host(HostRejection::RevisionMissing) => {
-            "checkout_session_id must name the revision that was shown, as in chk_…_…_r1; get_checkout tells the present one"
+            "checkout_session_id must name the revision that was shown, as in chk_…_…_r1; get_checkout returns the current one"
                 .to_owned()
         }
         Rejection::Shop(rejection) => shop(rejection),
@@ -203,7 +203,7 @@ fn mendable(rejection: &ShopperRejection) -> String {
         ShopperRejection::NotPayable(why) => format!("this checkout cannot be paid yet: {}", not_payable(why)),
         ShopperRejection::QuoteExpired => QUOTE_EXPIRED.to_owned(),
         ShopperRejection::Ended(state) => format!(
-            "this checkout is {state} and cannot be changed any more; get_checkout tells how it ended, create_checkout \
+            "this checkout is {state} and cannot be changed any more; get_checkout returns the result, create_checkout \
              starts another"
         ),
         ShopperRejection::UnknownItem(item) => format!("\"{item}\" is not sold here; search_products lists what is"),
@@ -265,7 +265,7 @@ pub fn token(problem: &TokenProblem) -> String {
         TokenProblem::Consumed => "this payment token has already been used".to_owned(),
         TokenProblem::Expired => "this payment token has expired".to_owned(),
         TokenProblem::Revoked => "this payment token was revoked".to_owned(),
-        TokenProblem::NoLimit => "this payment token names no amount that it is good for".to_owned(),
+        TokenProblem::NoLimit => "this payment token has no maximum amount".to_owned(),
         TokenProblem::Amount { token, total } => {
             format!("this payment token is good for {token}, but the order comes to {total}")
         }

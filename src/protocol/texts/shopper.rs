@@ -3,6 +3,7 @@
 //! Invariant: no text names a tool, a field or an id of ours; goods have their titles.
 
 use super::catalogue::{self, Catalogue, Fields, Messages, fill};
+use crate::domain::address::ContactField;
 use crate::domain::catalog::Catalog;
 use crate::domain::checkout::model::{
     CancelReason, DeclineReason, HostRejection, NotOffered, NotPayable, Notice, RefusedField, Rejection,
@@ -217,30 +218,28 @@ impl<'a> ShopperTexts<'a> {
         }
     }
 
-    /// A field that is missing or wrong, by its name in tools; `None` if no shopper fills it in.
+    /// A field that is missing or wrong.
     #[must_use]
-    pub fn field(self, name: &str, is_missing: bool) -> Option<String> {
+    pub fn field(self, field: ContactField, is_missing: bool) -> String {
         let Catalogue { messages, fields, .. } = self.texts();
-        let field = label(fields, name)?;
         let template = if is_missing { &messages.field_missing } else { &messages.field_invalid };
-        Some(fill(template, &[("field", field)]))
+        fill(template, &[("field", label(fields, field))])
     }
 }
 
 /// The shopper's name of a field.
-fn label<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
-    Some(match name {
-        "email" => &fields.email,
-        "name" => &fields.name,
-        "phone_number" => &fields.phone_number,
-        "line_one" => &fields.line_one,
-        "line_two" => &fields.line_two,
-        "city" => &fields.city,
-        "state" => &fields.state,
-        "postal_code" => &fields.postal_code,
-        "country" => &fields.country,
-        _ => return None,
-    })
+fn label(fields: &Fields, field: ContactField) -> &str {
+    match field {
+        ContactField::Email => &fields.email,
+        ContactField::Name => &fields.name,
+        ContactField::PhoneNumber => &fields.phone_number,
+        ContactField::LineOne => &fields.line_one,
+        ContactField::LineTwo => &fields.line_two,
+        ContactField::City => &fields.city,
+        ContactField::State => &fields.state,
+        ContactField::PostalCode => &fields.postal_code,
+        ContactField::Country => &fields.country,
+    }
 }
 
 /// A waiting time in whole minutes, rounded up; at least one.

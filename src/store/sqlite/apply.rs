@@ -289,14 +289,14 @@ async fn insert_refund(connection: &mut SqliteConnection, tenant: &Tenant, row: 
 
 /// Empties the requests for refunds whose end is known; they are never sent again.
 async fn empty_refunds(connection: &mut SqliteConnection, commit: &Commit) -> Applied {
-    let asking = commit.session.activity.asking().map(|(number, _)| number.0);
+    let undecided = commit.session.activity.refund_attempt().map(|(number, _)| number.0);
     sqlx::query(
         "UPDATE refunds SET body = '' WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number IS NOT ?4 AND body <> ''",
     )
     .bind(commit.tenant.merchant.as_str())
     .bind(commit.tenant.mode.as_str())
     .bind(commit.session.id.as_str())
-    .bind(asking)
+    .bind(undecided)
     .execute(connection)
     .await?;
     Ok(())

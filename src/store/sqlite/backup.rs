@@ -33,7 +33,6 @@ pub enum BackupError {
     /// It may be intact, and this user cannot read it.
     #[error("the backup {} cannot be read ({why}); let the user who runs this command read the file and enter its folder, and keep the file: nothing says that it is damaged", path.display())]
     Unreadable {
-        /// The backup.
         path: PathBuf,
         /// The text of the system or of SQLite.
         why: String,
@@ -59,7 +58,6 @@ pub enum BackupError {
     /// The copy is damaged.
     #[error("the backup {} is damaged ({why}); use another one", path.display())]
     Damaged {
-        /// The backup.
         path: PathBuf,
         /// SQLite's text.
         why: String,
@@ -67,7 +65,6 @@ pub enum BackupError {
     /// The backup cannot be written.
     #[error("the backup {} cannot be written: {source}; {}", path.display(), remedy(source.kind()))]
     Unwritable {
-        /// The backup, as it was named.
         path: PathBuf,
         /// The system's text.
         source: io::Error,

@@ -77,7 +77,6 @@ pub struct SqliteStore {
     /// and a query in progress must outlive its caller.
     runtime: Handle,
     restores: Restores,
-    /// The results of writes.
     writing: Arc<Writing>,
 }
 

@@ -78,7 +78,7 @@ pub enum OpenError {
         copy: PathBuf,
     },
     /// A backup is at the database's place without a recorded restore.
-    #[error("{} is a backup that was put here without the restore command, so nobody would look for what was paid since; move it elsewhere and run: merchant-gateway restore --from FILE", .0.display())]
+    #[error("{} is a backup that was put here without the restore command, so payments since the backup would not be found; move it elsewhere and run: merchant-gateway restore --from FILE", .0.display())]
     NotRestored(PathBuf),
     /// An older copy is at the database's place.
     #[error("{} is older than the database that was last served from here, so what was paid since would look unpaid; put that one back, or restore a file that the backup command wrote: merchant-gateway restore --from FILE", .0.display())]
@@ -138,7 +138,6 @@ fn remedy(trouble: Option<OpenTrouble>) -> &'static str {
 pub(super) struct OpenedStore {
     /// The options for connecting again.
     pub(super) options: SqliteConnectOptions,
-    /// The one connection that writes.
     pub(super) connection: SqliteConnection,
     /// Held as long as the writer may write.
     pub(super) lock: File,

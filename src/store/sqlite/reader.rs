@@ -62,7 +62,6 @@ pub(super) async fn load(
     Ok(Loaded { session, order, token_use })
 }
 
-/// An attempt.
 pub(super) async fn attempt(
     readers: SqlitePool,
     tenant: Tenant,
@@ -84,7 +83,6 @@ pub(super) async fn attempt(
     row.map(|row| row.read(&tenant)).transpose()
 }
 
-/// An order.
 pub(super) async fn order(
     readers: SqlitePool,
     tenant: Tenant,
@@ -118,7 +116,7 @@ pub(super) async fn orders(
     .bind(tenant.mode.as_str())
     .bind(which.number.map(|number| number.0))
     .bind(which.before.map(|before| before.0))
-    .bind(which.looked_at().saturating_add(1))
+    .bind(which.most_read().saturating_add(1))
     .fetch_all(&readers)
     .await
     .map_err(failed)?;

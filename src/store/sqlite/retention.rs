@@ -15,7 +15,6 @@ use crate::store::{DeliveryState, StoreError, name};
 /// Data to remove.
 #[derive(Debug)]
 pub(super) enum Removal {
-    /// Unpaid sessions.
     Sessions(Tenant, UnpaidEnded),
     /// The personal data of unpaid sessions, except those with these ids.
     People(Tenant, UnpaidEnded, Vec<String>),

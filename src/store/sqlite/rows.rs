@@ -36,7 +36,6 @@ pub(super) struct Encoded {
     pub(super) end: Option<String>,
     /// The order that it places.
     pub(super) order: Option<String>,
-    /// The entries of the timeline.
     pub(super) timeline: Vec<String>,
 }
 

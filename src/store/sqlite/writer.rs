@@ -33,7 +33,6 @@ const BATCH: usize = 64;
 /// A job for the writer.
 #[derive(Debug)]
 pub(super) enum Job {
-    /// Write this.
     Write(Write),
     /// Write the queued jobs, accept no more, and report when the database is closed.
     Close(oneshot::Sender<()>),
@@ -42,15 +41,12 @@ pub(super) enum Job {
 /// Something to write.
 #[derive(Debug)]
 pub(super) enum Write {
-    /// A commit.
     Commit(Box<Encoded>, PendingReply<Version, CommitError>),
     /// A verified account.
     Account(Box<(Tenant, KeptAccount)>, PendingReply<AccountId, StoreError>),
-    /// An account to forget.
     ForgetAccount(Box<(Tenant, AccountId)>, PendingReply<Forgetting, StoreError>),
     /// Hosts that tenants are served on.
     Served(Vec<(Tenant, Vec<String>)>, Timestamp, PendingReply<(), StoreError>),
-    /// The resolution of a flag.
     Resolution(Box<(Tenant, FlagId, Resolution)>, PendingReply<Option<KeptFlag>, StoreError>),
     /// A flag without a session.
     Flag(Box<(Tenant, Flag)>, PendingReply<bool, StoreError>),
@@ -68,9 +64,7 @@ pub(super) enum Write {
     DeliveryResult(Box<(Tenant, OrderEventId, DeliveryResult)>, PendingReply<bool, StoreError>),
     /// An event to be sent by hand.
     Retry(Box<(Tenant, OrderEventId, Timestamp)>, PendingReply<Option<Delivery>, StoreError>),
-    /// An event of Stripe's.
     StripeEvent(Box<(Tenant, KeptEvent)>, PendingReply<bool, StoreError>),
-    /// The progress of a Stripe event.
     Followed(Box<(Tenant, StripeEventId, EventState)>, PendingReply<(), StoreError>),
     /// Data to remove.
     Removal(Box<Removal>, PendingReply<Swept, StoreError>),
@@ -90,7 +84,6 @@ pub(super) struct PendingReply<T, E> {
 }
 
 impl<T, E: From<StoreError>> PendingReply<T, E> {
-    /// A pending reply, and the receiver of it.
     pub(super) fn new() -> (Self, oneshot::Receiver<Result<T, E>>) {
         let (caller, receiver) = oneshot::channel();
         (Self { answer: None, caller }, receiver)
@@ -102,7 +95,7 @@ impl<T, E: From<StoreError>> PendingReply<T, E> {
         let answer = match (transaction, self.answer) {
             (Ok(()), Some(answer)) => answer,
             (Ok(()), None) => Err(StoreError::NotWritten("it was not reached".to_owned()).into()),
-            (Err(failed), _) => Err(failed.told().into()),
+            (Err(failed), _) => Err(failed.to_store_error().into()),
         };
         // A caller that has gone away needs no answer.
         drop(self.caller.send(answer));
@@ -332,7 +325,7 @@ impl Failed {
     }
 
     /// The error for the callers whose writes were in it.
-    fn told(&self) -> StoreError {
+    fn to_store_error(&self) -> StoreError {
         match self {
             Self::Applying(error) => StoreError::NotWritten(error.to_string()),
             Self::Committing(error) if is_certain(code_of(error)) => {
@@ -441,8 +434,8 @@ mod tests {
         for in_doubt in [Some(FSYNC_FAILED), Some(NO_ROOM_FOR_THE_INDEX), None] {
             assert!(!is_certain(in_doubt), "{in_doubt:?}");
         }
-        assert!(Failed::Applying(sqlx::Error::WorkerCrashed).told().nothing_was_written());
-        assert!(!Failed::Committing(sqlx::Error::WorkerCrashed).told().nothing_was_written());
+        assert!(Failed::Applying(sqlx::Error::WorkerCrashed).to_store_error().nothing_was_written());
+        assert!(!Failed::Committing(sqlx::Error::WorkerCrashed).to_store_error().nothing_was_written());
     }
 
     #[tokio::test]

@@ -43,18 +43,18 @@ fn charge_after_the_last_moment() -> Sought {
 }
 
 fn refund_before_the_last_moment() -> Sought {
-    let (mut harness, _) = refunds::asking();
+    let (mut harness, _) = refunds::undecided_refund();
     let unknown = Inconclusive { should_retry: Some(false), ..Inconclusive::default() };
     refunds::answered(&mut harness, RefundAnswer::Inconclusive(unknown));
     let last = harness.now;
-    assert!(last < harness.session().activity.asking().unwrap().1.repeat_until);
+    assert!(last < harness.session().activity.refund_attempt().unwrap().1.repeat_until);
     Sought { harness, last }
 }
 
 fn refund_after_the_last_moment() -> Sought {
-    let (mut harness, _) = refunds::asking();
+    let (mut harness, _) = refunds::undecided_refund();
     refunds::answered(&mut harness, refunds::nothing_known());
-    let last = harness.session().activity.asking().unwrap().1.repeat_until;
+    let last = harness.session().activity.refund_attempt().unwrap().1.repeat_until;
     harness.now = last;
     harness.wake();
     Sought { harness, last }
@@ -81,12 +81,12 @@ impl Sought {
                 Phase::Sending | Phase::Canceling { .. } => None,
             };
         }
-        session.activity.asking().and_then(|(_, asking)| asking.retry.absent_since)
+        session.activity.refund_attempt().and_then(|(_, asking)| asking.retry.absent_since)
     }
 
     fn is_undecided(&self) -> bool {
         let session = self.harness.session();
-        let is_refunding = || matches!(session.activity.refunds[0].state, RefundState::Asking(_));
+        let is_refunding = || matches!(session.activity.refunds[0].state, RefundState::Requested(_));
         matches!(session.state, State::Charging(_))
             || (matches!(session.state, State::Completed { .. }) && is_refunding())
     }

@@ -8,7 +8,7 @@ use test_support::driver_harness::DriverHarness;
 
 use super::pace::{CASES, Case, MINUTE, MORE, decided_unread, unread};
 use super::pages::open_stripe_checkout;
-use super::refunds::{answered, asking, sends};
+use super::refunds::{answered, sends, undecided_refund};
 
 /// The longest pause between two looks at an open page, whoever waits for it.
 const OPEN_PAGE: Span = Span::minutes(10);
@@ -45,7 +45,7 @@ fn whatever_would_wait_for_longer_than_its_longest_pause_is_done_at_once() {
 
 #[test]
 fn a_pause_that_stripe_asked_a_refund_for_is_kept_unless_the_clock_is_set_back_behind_it() {
-    let (mut harness, _) = asking();
+    let (mut harness, _) = undecided_refund();
     let told = harness.now;
     let retry_after = Some(Span::minutes(10));
     answered(
@@ -62,15 +62,15 @@ fn a_pause_that_stripe_asked_a_refund_for_is_kept_unless_the_clock_is_set_back_b
 
 #[test]
 fn a_pause_of_a_minute_that_stripe_asks_for_is_no_longer_than_any_of_ours() {
-    let (mut harness, _) = asking();
+    let (mut harness, _) = undecided_refund();
     let told = harness.now;
     let retry_after = Some(MINUTE);
     answered(
         &mut harness,
         RefundAnswer::Inconclusive(Inconclusive { retry_after, ..Inconclusive::default() }),
     );
-    let (_, refund) = harness.session().activity.asking().unwrap();
-    assert_eq!((refund.retry.next_try, refund.sends.told_to_wait), (told + MINUTE, None));
+    let (_, refund) = harness.session().activity.refund_attempt().unwrap();
+    assert_eq!((refund.retry.next_try, refund.sends.waits_since), (told + MINUTE, None));
 }
 
 #[test]

@@ -241,7 +241,10 @@ fn what_is_told_of_while_a_refund_is_asked_for_is_looked_at_afterwards() {
         number: RefundNumber(1),
         answer: RefundAnswer::Made(seen),
     });
-    assert!(harness.session().activity.asking().is_none() && harness.session().activity.refunds.len() == 1);
+    assert!(
+        harness.session().activity.refund_attempt().is_none()
+            && harness.session().activity.refunds.len() == 1
+    );
     assert!(matches!(harness.effects[..], [Effect::Order(OrderEffect::Read { .. })]));
 }
 

@@ -14,7 +14,7 @@ use merchant_gateway::domain::time::{Span, Timestamp};
 use test_support::driver_harness::DriverHarness;
 
 use super::pages::{awaiting, open_stripe_checkout, page};
-use super::refunds::{answered, asking, refund_snapshot};
+use super::refunds::{answered, refund_snapshot, undecided_refund};
 use super::{declined, dispute, frozen, nothing_known, succeeded};
 
 /// A session that waits for Stripe.
@@ -101,7 +101,7 @@ fn disputed(harness: &mut DriverHarness) {
 }
 
 fn looking_for_a_refund() -> DriverHarness {
-    let (mut harness, _) = asking();
+    let (mut harness, _) = undecided_refund();
     answered(&mut harness, RefundAnswer::Conflict);
     harness
 }
@@ -289,7 +289,7 @@ pub(super) const CASES: [Case; 19] = [
 pub(super) const MORE: [Case; 5] = [
     Case {
         name: "a refund that is not heard of",
-        make: || asking().0,
+        make: || undecided_refund().0,
         answer: unread,
         most: (100, 90),
         longest: MINUTE,

@@ -21,7 +21,7 @@ use test_support::shop;
 use super::succeeded;
 
 /// A paid session whose refund of one dollar is wanted of Stripe.
-pub(super) fn asking() -> (DriverHarness, RequestId) {
+pub(super) fn undecided_refund() -> (DriverHarness, RequestId) {
     let (mut harness, _) = DriverHarness::charging();
     harness.see(succeeded(&harness));
     let request = RefundRequest { reference: "r".parse().unwrap(), amount: Some(100), reason: None };
@@ -39,7 +39,7 @@ pub(super) fn looks(harness: &DriverHarness) -> bool {
 }
 
 pub(super) fn answered(harness: &mut DriverHarness, answer: RefundAnswer) {
-    let number = harness.session().activity.asking().map_or(RefundNumber(1), |(number, _)| number);
+    let number = harness.session().activity.refund_attempt().map_or(RefundNumber(1), |(number, _)| number);
     harness.see_order(OrderObservation::RefundAnswered { number, answer });
 }
 
@@ -80,7 +80,7 @@ fn looked_for(harness: &mut DriverHarness) -> Span {
 
 #[test]
 fn a_refusal_that_stripe_has_stored_ends_a_refund_whose_first_send_nobody_heard_of() {
-    let (mut harness, wanted) = asking();
+    let (mut harness, wanted) = undecided_refund();
     answered(&mut harness, nothing_known());
     harness.wait_and_wake();
     answered(&mut harness, refused(true));
@@ -128,7 +128,7 @@ fn a_look_at_a_refund_that_is_not_decided_goes_before_other_looks_at_orders() {
         [Effect::Order(OrderEffect::Read { undecided, .. })] => undecided,
         _ => panic!("{:?}", harness.effects),
     };
-    let (mut harness, _) = asking();
+    let (mut harness, _) = undecided_refund();
     answered(&mut harness, RefundAnswer::Conflict);
     assert!(undecided(&harness));
     let (mut harness, _) = DriverHarness::charging();
@@ -140,7 +140,7 @@ fn a_look_at_a_refund_that_is_not_decided_goes_before_other_looks_at_orders() {
 
 #[test]
 fn a_refusal_of_a_repeat_is_asked_for_once_more_and_is_then_the_answer_to_all() {
-    let (mut harness, wanted) = asking();
+    let (mut harness, wanted) = undecided_refund();
     answered(&mut harness, nothing_known());
     harness.wait_and_wake();
     answered(&mut harness, refused(false));
@@ -153,7 +153,7 @@ fn a_refusal_of_a_repeat_is_asked_for_once_more_and_is_then_the_answer_to_all() 
 
 #[test]
 fn a_refusal_that_stripe_does_not_store_is_known_within_minutes_of_the_last_send() {
-    let (mut harness, wanted) = asking();
+    let (mut harness, wanted) = undecided_refund();
     answered(&mut harness, nothing_known());
     for _ in 0..2 {
         harness.wait_and_wake();
@@ -169,7 +169,7 @@ fn a_refusal_that_stripe_does_not_store_is_known_within_minutes_of_the_last_send
 
 #[test]
 fn a_stored_server_error_is_looked_into_within_minutes() {
-    let (mut harness, _) = asking();
+    let (mut harness, _) = undecided_refund();
     let replayed =
         || RefundAnswer::Inconclusive(Inconclusive { replayed_error: true, ..Inconclusive::default() });
     answered(&mut harness, nothing_known());
@@ -184,10 +184,10 @@ fn a_stored_server_error_is_looked_into_within_minutes() {
 #[test]
 fn a_refund_that_the_key_cannot_ask_for_is_asked_for_later_and_not_at_once() {
     for answer in [RefundAnswer::KeyRefused, RefundAnswer::Unverified, RefundAnswer::OtherAccount] {
-        let (mut harness, _) = asking();
+        let (mut harness, _) = undecided_refund();
         answered(&mut harness, answer);
         assert!(harness.effects.is_empty(), "{:?}", harness.effects);
-        let (_, asked) = harness.session().activity.asking().unwrap();
+        let (_, asked) = harness.session().activity.refund_attempt().unwrap();
         assert!(asked.retry.next_try > harness.now);
         harness.wait_and_wake();
         assert!(sends(&harness), "{:?}", harness.effects);
@@ -196,14 +196,14 @@ fn a_refund_that_the_key_cannot_ask_for_is_asked_for_later_and_not_at_once() {
 
 #[test]
 fn a_refund_that_stripe_answered_is_not_said_to_have_never_reached_it() {
-    let (mut harness, _) = asking();
+    let (mut harness, _) = undecided_refund();
     let last = LastAnswer::Status { status: 500, request_id: Some("req_1".to_owned()) };
     let with = AnsweredWith { status: 500, request_id: Some("req_1".to_owned()) };
     let failed = || {
         RefundAnswer::Inconclusive(Inconclusive { answered: Some(with.clone()), ..Inconclusive::default() })
     };
     answered(&mut harness, failed());
-    let (_, asked) = harness.session().activity.asking().unwrap();
+    let (_, asked) = harness.session().activity.refund_attempt().unwrap();
     assert_eq!(asked.last_answer, Some(last.clone()));
     while !looks(&harness) {
         harness.wait_and_wake();
@@ -272,7 +272,7 @@ fn told_total(harness: &mut DriverHarness, refund: &str) -> i64 {
 
 #[test]
 fn a_total_that_is_told_counts_what_stripe_shows_and_no_more() {
-    let (mut harness, _) = asking();
+    let (mut harness, _) = undecided_refund();
     answered(
         &mut harness,
         RefundAnswer::Inconclusive(Inconclusive { should_retry: Some(false), ..Inconclusive::default() }),
@@ -280,7 +280,7 @@ fn a_total_that_is_told_counts_what_stripe_shows_and_no_more() {
     // Somebody else has refunded a part, and ours is not there.
     let by_hand = refund_snapshot("re_hand", RefundStatus::Succeeded, harness.now);
     shows(&mut harness, vec![by_hand]);
-    assert!(harness.session().activity.asking().is_some());
+    assert!(harness.session().activity.refund_attempt().is_some());
     assert_eq!(told_total(&mut harness, "re_hand"), 100, "what is only asked for does not count");
     assert_eq!(harness.session().activity.reserved(), 200, "and is not asked for twice");
     for (status, total) in [
@@ -289,7 +289,7 @@ fn a_total_that_is_told_counts_what_stripe_shows_and_no_more() {
         (RefundStatus::Failed, 0),
         (RefundStatus::Canceled, 0),
     ] {
-        let (mut harness, _) = asking();
+        let (mut harness, _) = undecided_refund();
         answered(
             &mut harness,
             RefundAnswer::Made(refund_snapshot("re_1", RefundStatus::Pending, Timestamp::from_seconds(0))),
@@ -306,7 +306,7 @@ fn a_total_that_is_told_counts_what_stripe_shows_and_no_more() {
 
 #[test]
 fn a_refund_that_comes_back_after_it_was_told_is_told_once_more() {
-    let (mut harness, _) = asking();
+    let (mut harness, _) = undecided_refund();
     let now = harness.now;
     answered(&mut harness, RefundAnswer::Made(refund_snapshot("re_1", RefundStatus::Succeeded, now)));
     let told = || vec![OrderChange::Refunded("re_1".parse().unwrap())];
@@ -325,7 +325,7 @@ fn a_refund_that_comes_back_after_it_was_told_is_told_once_more() {
 
 #[test]
 fn an_answer_that_stripe_had_stored_does_not_undo_what_a_look_has_shown() {
-    let (mut harness, _) = asking();
+    let (mut harness, _) = undecided_refund();
     answered(&mut harness, nothing_known());
     harness.wait_and_wake();
     let stored = refund_snapshot("re_1", RefundStatus::Succeeded, harness.now);

@@ -14,9 +14,11 @@ use test_support::driver_harness::DriverHarness;
 use test_support::shop;
 
 use super::Named;
-use super::refunds::{answered, asking, looks, nothing_known, refund_snapshot, refused, sends, shows};
+use super::refunds::{
+    answered, looks, nothing_known, refund_snapshot, refused, sends, shows, undecided_refund,
+};
 
-/// The wish that [`asking`] has begun.
+/// The wish that [`undecided_refund`] has begun.
 fn request() -> RefundRequest {
     RefundRequest { reference: "r".parse().unwrap(), amount: Some(100), reason: None }
 }
@@ -37,7 +39,7 @@ fn a_refund_is_sent_for_an_hour_and_never_after_stripe_has_forgotten_its_key() {
     for (after, is_sent) in [(hour - 1, true), (hour, false), (2 * 24 * hour, false)] {
         for answer_was_lost in [false, true] {
             for restarted in [false, true] {
-                let (mut harness, _) = asking();
+                let (mut harness, _) = undecided_refund();
                 let began = harness.now;
                 // Without an answer the first send is told of as unknown by the next process.
                 if answer_was_lost {
@@ -58,7 +60,7 @@ fn a_refund_is_sent_for_an_hour_and_never_after_stripe_has_forgotten_its_key() {
         }
     }
     // Nobody was there to send it at all.
-    let (mut harness, _) = asking();
+    let (mut harness, _) = undecided_refund();
     harness.pass(Span::hours(48));
     harness.crash();
     assert!(looks(&harness), "{:?}", harness.effects);
@@ -76,7 +78,7 @@ fn a_refund_is_sent_for_an_hour_and_never_after_stripe_has_forgotten_its_key() {
 fn a_refund_that_is_looked_for_is_sent_no_more_whatever_is_answered_to_it() {
     let answers = [nothing_known(), refused(false), RefundAnswer::KeyRefused, RefundAnswer::Conflict];
     for answer in answers {
-        let (mut harness, _) = asking();
+        let (mut harness, _) = undecided_refund();
         answered(&mut harness, RefundAnswer::Conflict);
         assert!(looks(&harness));
         late_answer(&mut harness, 1, answer.clone());
@@ -87,13 +89,13 @@ fn a_refund_that_is_looked_for_is_sent_no_more_whatever_is_answered_to_it() {
             assert!(!harness.effects.iter().any(is_sent), "{answer:?}");
             assert!(!harness.session().activity.sends(RefundNumber(1)), "{answer:?}");
         }
-        assert!(matches!(state(&harness, 0), RefundState::Asking(_)), "{answer:?}");
+        assert!(matches!(state(&harness, 0), RefundState::Requested(_)), "{answer:?}");
     }
 }
 
 #[test]
 fn a_second_refund_waits_until_the_first_is_decided() {
-    let (mut harness, _) = asking();
+    let (mut harness, _) = undecided_refund();
     let other = |reference: &str| {
         let reference = reference.parse().unwrap();
         Command::Refund(RefundRequest { reference, amount: Some(100), reason: None })
@@ -143,7 +145,7 @@ fn a_reference_stands_for_one_refund_and_each_of_its_parts_alone_makes_another()
         ),
     ];
     for (end, answer) in ends {
-        let (mut harness, _) = asking();
+        let (mut harness, _) = undecided_refund();
         if let Some(answer) = answer {
             answered(&mut harness, answer);
         }
@@ -179,7 +181,7 @@ fn an_answer_to_another_refund_decides_nothing_of_the_one_that_is_under_way() {
     let made = |id: &str, harness: &DriverHarness| {
         RefundAnswer::Made(refund_snapshot(id, RefundStatus::Succeeded, harness.now))
     };
-    let (mut harness, _) = asking();
+    let (mut harness, _) = undecided_refund();
     let first = made("re_1", &harness);
     answered(&mut harness, first);
     harness.effects.clear();
@@ -191,8 +193,8 @@ fn an_answer_to_another_refund_decides_nothing_of_the_one_that_is_under_way() {
             [refused(true), refused(false), RefundAnswer::Conflict, nothing_known(), made("re_9", &harness)]
         {
             late_answer(&mut harness, number, answer.clone());
-            let RefundState::Asking(asking) = state(&harness, 1) else { panic!("{number}: {answer:?}") };
-            assert!(!asking.looking && asking.retry.tries == 0, "{number}: {answer:?}");
+            let RefundState::Requested(asking) = state(&harness, 1) else { panic!("{number}: {answer:?}") };
+            assert!(!asking.searching && asking.retry.tries == 0, "{number}: {answer:?}");
             assert_eq!(asking.last_answer, None, "{number}: {answer:?}");
             let known = RefundState::Made { id: "re_1".parse().unwrap(), status: RefundStatus::Succeeded };
             assert_eq!(*state(&harness, 0), known, "{number}: {answer:?}");
@@ -225,19 +227,19 @@ fn a_snapshot_of_another_session_or_of_another_reference_is_not_the_refund_that_
         ("no request", |seen| seen.origin = None),
     ];
     for (name, spoil) in spoil {
-        let (mut harness, waiting) = asking();
+        let (mut harness, waiting) = undecided_refund();
         answered(&mut harness, RefundAnswer::Conflict);
         let mut seen = ours(&harness);
         spoil(&mut seen);
         seen.amount = Money::new(7, shop::usd());
         shows(&mut harness, vec![seen]);
-        assert!(matches!(state(&harness, 0), RefundState::Asking(_)), "{name}");
+        assert!(matches!(state(&harness, 0), RefundState::Requested(_)), "{name}");
         assert_eq!(harness.session().activity.refunds[0].amount.minor, 100, "{name}");
         assert!(matches!(state(&harness, 1), RefundState::Made { .. }), "{name}: it went back all the same");
         assert_eq!(harness.session().activity.refunded(), 7, "{name}");
         assert!(harness.waits(waiting), "{name}");
     }
-    let (mut harness, waiting) = asking();
+    let (mut harness, waiting) = undecided_refund();
     answered(&mut harness, RefundAnswer::Conflict);
     let seen = ours(&harness);
     shows(&mut harness, vec![seen]);

@@ -15,7 +15,7 @@ use test_support::driver_harness::DriverHarness;
 
 use super::pace::{decided_unread, unread};
 use super::pages::{awaiting, open_stripe_checkout, page};
-use super::refunds::{answered, asking, nothing_known, refund_snapshot, refused, sends, shows};
+use super::refunds::{answered, nothing_known, refund_snapshot, refused, sends, shows, undecided_refund};
 use super::{dispute, succeeded};
 
 /// The first pause of every kind of try, at the middle of its spread.
@@ -61,14 +61,14 @@ fn hinted_order() -> DriverHarness {
 
 #[test]
 fn the_pauses_of_a_refund_that_is_sent_again_double_up_to_a_minute() {
-    let (mut harness, _) = asking();
+    let (mut harness, _) = undecided_refund();
     let found = pauses(&mut harness, |harness| answered(harness, nothing_known()), 9);
     assert_eq!(found, [375, 750, 1_500, 3_000, 6_000, 12_000, 24_000, 45_000, 45_000]);
 }
 
 #[test]
 fn a_refund_whose_repeat_was_refused_is_not_sent_once_more_without_a_pause() {
-    let (mut harness, _) = asking();
+    let (mut harness, _) = undecided_refund();
     answered(&mut harness, nothing_known());
     harness.wait_and_wake();
     answered(&mut harness, refused(false));
@@ -80,7 +80,7 @@ fn a_refund_whose_repeat_was_refused_is_not_sent_once_more_without_a_pause() {
 #[test]
 fn a_refund_that_the_key_cannot_ask_for_once_more_waits_for_its_pause() {
     for answer in [RefundAnswer::KeyRefused, RefundAnswer::Unverified, RefundAnswer::OtherAccount] {
-        let (mut harness, _) = asking();
+        let (mut harness, _) = undecided_refund();
         answered(&mut harness, nothing_known());
         harness.wait_and_wake();
         answered(&mut harness, answer);
@@ -102,7 +102,7 @@ fn a_payment_that_is_under_way_is_read_by_its_own_id_from_then_on() {
 
 #[test]
 fn a_second_look_that_comes_too_soon_for_a_refund_is_made_again_half_a_minute_later() {
-    let (mut harness, _) = asking();
+    let (mut harness, _) = undecided_refund();
     answered(&mut harness, RefundAnswer::Conflict);
     let first = harness.now + Span::minutes(2);
     harness.now = first;
@@ -112,14 +112,14 @@ fn a_second_look_that_comes_too_soon_for_a_refund_is_made_again_half_a_minute_la
         harness.ask(Command::CheckStripe(StripeNotification { affected: Affected::Order, payment: None }));
         harness.pass(Span::millis(1));
         shows(&mut harness, vec![]);
-        let (_, refund) = harness.session().activity.asking().expect("it is not decided");
+        let (_, refund) = harness.session().activity.refund_attempt().expect("it is not decided");
         assert_eq!(refund.retry.next_try.since(harness.now).as_millis(), 30_000);
     }
 }
 
 #[test]
 fn a_look_at_an_order_that_shows_something_new_is_followed_by_the_next_within_a_minute() {
-    let (mut harness, _) = asking();
+    let (mut harness, _) = undecided_refund();
     let pending = refund_snapshot("re_1", RefundStatus::Pending, harness.now);
     answered(&mut harness, RefundAnswer::Made(pending.clone()));
     assert_eq!(pause(&harness), 45_000);
@@ -161,7 +161,7 @@ fn a_look_that_is_put_off_at_once_waits_like_any_other() {
     harness.see_order(OrderObservation::PutOff { after: Span::seconds(20) });
     assert_eq!(pause(&harness), 20_000);
 
-    let (mut harness, _) = asking();
+    let (mut harness, _) = undecided_refund();
     answered(&mut harness, RefundAnswer::Conflict);
     harness.see_order(OrderObservation::PutOff { after: Span::seconds(20) });
     assert_eq!(pause(&harness), 20_000);
@@ -169,7 +169,7 @@ fn a_look_that_is_put_off_at_once_waits_like_any_other() {
 
 #[test]
 fn a_look_that_a_webhook_wants_and_that_is_put_off_does_not_put_off_that_for_a_refund() {
-    let (mut harness, _) = asking();
+    let (mut harness, _) = undecided_refund();
     answered(&mut harness, RefundAnswer::Conflict);
     harness.now = harness.now + Span::minutes(2);
     shows(&mut harness, vec![]);
@@ -370,7 +370,7 @@ fn an_order_that_cannot_be_read_is_looked_at_forty_times_before_only_its_days_ar
 
 #[test]
 fn a_late_answer_of_a_send_does_not_hurry_the_looks_for_its_refund() {
-    let (mut harness, _) = asking();
+    let (mut harness, _) = undecided_refund();
     answered(&mut harness, RefundAnswer::Conflict);
     harness.pass(Span::millis(1));
     shows(&mut harness, vec![]);

@@ -24,13 +24,13 @@ use merchant_gateway::domain::tax::TaxRule;
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::protocol::texts::shopper::ShopperTexts;
 
-use merchant_gateway::stripe::{PageLinks, StripeCheckoutOffer, encode_charge, encode_page};
+use merchant_gateway::stripe::{ReturnUrls, StripeCheckoutOffer, encode_charge, encode_stripe_checkout};
 
 use test_support::driver_harness::{DriverHarness, NextCommit};
 use test_support::shop;
 
 use super::pages::{awaiting, open_stripe_checkout, page};
-use super::refunds::{answered, asking, refund_snapshot};
+use super::refunds::{answered, refund_snapshot, undecided_refund};
 use super::{charged_by, declined, dispute, frozen, succeeded};
 
 /// One transition of the session as it stands, whoever wants it.
@@ -97,13 +97,13 @@ fn a_refund_may_be_sent_for_an_hour_from_when_it_was_asked_for() {
     let begun = stepped(&harness, Event::RefundRequested(request)).unwrap();
     let intent = begun.refund.expect("it is written before it is sent");
     assert_eq!((intent.started, intent.repeat_until), (harness.now, harness.now + Span::hours(1)));
-    let (number, asked) = begun.next.activity.asking().expect("it is asked for");
+    let (number, asked) = begun.next.activity.refund_attempt().expect("it is asked for");
     assert_eq!((intent.origin.number, intent.repeat_until), (number, asked.repeat_until));
 }
 
 #[test]
 fn a_refund_counts_by_the_amount_that_stripe_has_made_it_of() {
-    let (mut harness, _) = asking();
+    let (mut harness, _) = undecided_refund();
     let amount = Money::new(99, shop::usd());
     let made = RefundSnapshot { amount, ..refund_snapshot("re_1", RefundStatus::Succeeded, harness.now) };
     answered(&mut harness, RefundAnswer::Made(made));
@@ -130,7 +130,7 @@ fn no_more_goes_back_than_an_operator_has_found_to_be_paid() {
 
 #[test]
 fn a_refund_that_is_made_is_told_at_once_also_while_another_is_under_way() {
-    let (mut harness, _) = asking();
+    let (mut harness, _) = undecided_refund();
     let made = refund_snapshot("re_1", RefundStatus::Succeeded, harness.now);
     answered(&mut harness, RefundAnswer::Made(made));
     let second = wants_back(&mut harness, "second", Some(200));
@@ -425,7 +425,7 @@ fn a_timeline_tells_each_step_of_a_refund_a_dispute_and_a_parcel_once() {
     let mut harness = paid();
     told(&mut harness);
     wants_back(&mut harness, "r", Some(100));
-    assert_eq!(told(&mut harness), ["refund  asking"]);
+    assert_eq!(told(&mut harness), ["refund  requested"]);
     let pending = refund_snapshot("re_1", RefundStatus::Pending, harness.now);
     answered(&mut harness, RefundAnswer::Made(pending.clone()));
     assert_eq!(told(&mut harness), ["refund re_1 pending"]);
@@ -542,7 +542,7 @@ fn what_is_at_stake_in_a_checkout_decides_when_it_has_its_turn() {
     let cases: [(fn() -> DriverHarness, Priority); 6] = [
         (|| DriverHarness::charging().0, Priority::Payment),
         (awaiting, Priority::StripeCheckout),
-        (|| asking().0, Priority::Refund),
+        (|| undecided_refund().0, Priority::Refund),
         (paid, Priority::Poll),
         (frozen, Priority::Poll),
         (DriverHarness::ready, Priority::Cart),
@@ -723,7 +723,7 @@ fn a_charge_asks_stripe_for_just_this_payment_at_once_and_for_no_confirmation() 
 
 #[test]
 fn a_page_has_a_row_for_tax_where_there_is_any() {
-    let links = PageLinks { success: "https://s".to_owned(), cancel: "https://c".to_owned() };
+    let links = ReturnUrls { success: "https://s".to_owned(), cancel: "https://c".to_owned() };
     for (state, rows) in
         [("CA", &["Stoneware mug", "Tax", "standard"][..]), ("OR", &["Stoneware mug", "standard"])]
     {
@@ -735,7 +735,7 @@ fn a_page_has_a_row_for_tax_where_there_is_any() {
             panic!("it is paid on a page")
         };
         let offer = StripeCheckoutOffer { quote, expires: *expires, email: None, links: &links };
-        let body = fields(&encode_page(attempt, &offer, &harness.view).unwrap());
+        let body = fields(&encode_stripe_checkout(attempt, &offer, &harness.view).unwrap());
         let mut names: Vec<_> = body
             .iter()
             .filter(|(name, _)| name.ends_with("[product_data][name]"))

@@ -144,7 +144,7 @@ pub fn book_agrees(world: &Simulation, session: &SessionId, payment: &PaymentInt
     }
     let made =
         activity.refunds.iter().filter(|refund| matches!(refund.state, RefundState::Made { .. })).count();
-    if made != shown || activity.asking().is_some() {
+    if made != shown || activity.refund_attempt().is_some() {
         return Err(format!("{session}: the book has refunds that Stripe has not: {activity:?}"));
     }
     for ModelDispute { dispute, .. } in world.stripe.disputes.iter().filter(|known| known.payment == *payment)
@@ -186,7 +186,7 @@ fn refunds_of(world: &mut Simulation, session: &SessionId) -> Result<(), String>
             (Some(_), RefundState::Made { status: RefundStatus::Failed, .. }) => "refund: failed",
             (Some(_), RefundState::Made { .. }) => "refund: made",
             (Some(_), RefundState::Refused { .. }) => "refund: refused",
-            (Some(_), RefundState::Asking(_)) => "refund: undecided",
+            (Some(_), RefundState::Requested(_)) => "refund: undecided",
         });
     }
     book_agrees(world, session, &intent)

@@ -19,8 +19,8 @@ use merchant_gateway::domain::checkout::due::priority;
 use merchant_gateway::domain::checkout::model::Affected;
 use merchant_gateway::domain::checkout::model::Event as SessionEvent;
 use merchant_gateway::domain::checkout::model::{
-    Command, Context, Decision, FreezeReason, Moment, PaymentSource, Priority, Session, State,
-    StripeNotification, Version,
+    Command, Context, Decision, FreezeReason, Loaded, Moment, PaymentSource, Priority, State,
+    StripeNotification,
 };
 use merchant_gateway::domain::ids::SessionId;
 use merchant_gateway::domain::merchant::MerchantView;
@@ -370,15 +370,15 @@ impl Simulation {
     fn wake(&mut self, process: usize, session: &SessionId) -> Result<(), String> {
         let Some((version, row, _)) = self.store.rows.get(session) else { return Ok(()) };
         if priority(row) == Priority::Cart {
-            let (version, row) = (*version, row.clone());
-            self.end_cart((version, &row));
+            let cart = Loaded { session: Some((*version, row.clone())), ..Loaded::default() };
+            self.end_cart(&cart);
             return Ok(());
         }
         self.feed(process, session, Input::Woken)
     }
 
     /// What the sweeper makes of a cart whose time is over reaches the store after a while.
-    fn end_cart(&mut self, cart: (Version, &Session)) {
+    fn end_cart(&mut self, cart: &Loaded) {
         let moment = Moment { now: self.now, jitter: 0.0, random: 0, webhooks_arrive: false };
         let context = Context { view: &self.view, moment };
         if let Some(change) = change_of(cart, SessionEvent::TimeOut, &context) {

@@ -313,7 +313,7 @@ impl SellerAccount for ModelSeller {
         read.ok_or_else(Noted::default)
     }
 
-    async fn touched_within(&self, _: Window) -> Result<BTreeSet<PaymentIntentId>, Noted> {
+    async fn payments_changed_within(&self, _: Window) -> Result<BTreeSet<PaymentIntentId>, Noted> {
         let refunded = |account: &mut ModelStripe, _| {
             account.refunds.iter().map(|refund| refund.payment.clone()).collect()
         };

@@ -22,6 +22,7 @@ use super::faults::{FaultSchedule, Life, panics};
 /// As long as a slow commit takes: longer than its caller waits.
 const SLOW: Duration = Duration::from_secs(25);
 
+#[derive(Clone)]
 pub struct FlakyStore {
     /// The rows themselves.
     pub rows: Arc<MemoryStore>,
@@ -30,7 +31,16 @@ pub struct FlakyStore {
     /// Whether others write beside the sessions' actors: retention, and who accounts for a restore.
     shared: bool,
     /// Every session, and how many commits of it are under way.
-    writers: Mutex<BTreeMap<(Tenant, SessionId), u32>>,
+    writers: Arc<Mutex<BTreeMap<(Tenant, SessionId), u32>>>,
+}
+
+/// Work on the store's own thread, as a real one does it: it goes on when its caller goes away, and a panic of it is an error
+/// of its caller's.
+async fn on_its_own<T: Send + 'static, E: From<StoreError> + Send + 'static>(
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<T, E> {
+    let lost = |_| Err(StoreError::Unavailable("the work was lost".to_owned()).into());
+    tokio::spawn(work).await.unwrap_or_else(lost)
 }
 
 /// A commit under way.
@@ -41,7 +51,7 @@ struct Writing<'a> {
 
 impl FlakyStore {
     pub fn new(faults: Arc<FaultSchedule>, rows: MemoryStore, life: Life, shared: bool) -> Self {
-        Self { rows: Arc::new(rows), faults, life, shared, writers: Mutex::default() }
+        Self { rows: Arc::new(rows), faults, life, shared, writers: Arc::default() }
     }
 
     pub fn sessions(&self) -> Vec<(Tenant, SessionId)> {
@@ -57,15 +67,19 @@ impl FlakyStore {
     }
 
     async fn before(&self) -> Result<(), StoreError> {
-        self.life.goes_on().await;
-        self.faults.pause().await;
-        if self.faults.strikes("store panicked", 4) {
-            panics();
-        }
-        if self.faults.strikes("store failed", 8) {
-            return Err(StoreError::Unavailable("the weather".to_owned()));
-        }
-        Ok(())
+        let store = self.clone();
+        on_its_own(async move {
+            store.life.goes_on().await;
+            store.faults.pause().await;
+            if store.faults.strikes("store panicked", 4) {
+                panics();
+            }
+            if store.faults.strikes("store failed", 8) {
+                return Err(StoreError::Unavailable("the weather".to_owned()));
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn answer<T>(
@@ -76,6 +90,41 @@ impl FlakyStore {
         let answer = call.await;
         self.faults.pause().await;
         answer
+    }
+
+    async fn write(&self, commit: Commit) -> Result<Version, CommitError> {
+        let _writing = self.begin(&commit);
+        let (id, state) = (commit.session.id.clone(), commit.session.state.name());
+        sleep(self.faults.script().commits_take).await;
+        if self.faults.strikes("slow commit", 15) {
+            sleep(SLOW).await;
+        }
+        if self.faults.script().disk_full {
+            return Err(StoreError::NotWritten("the disk is full".to_owned()).into());
+        }
+        // Nothing of it has begun yet.
+        self.before().await.map_err(StoreError::before_a_write)?;
+        let done = self.rows.commit(commit).await;
+        self.faults.tell(&format!("{id} is committed as {state}: {done:?}"));
+        match &done {
+            Ok(_) => {}
+            Err(CommitError::Conflict) => {
+                self.faults.note("conflict");
+                if !self.shared && self.faults.counted("actor panicked") == 0 {
+                    self.faults.breaks(format!("{id} met a writer beside its one actor"));
+                }
+            }
+            Err(CommitError::TokenUsed) => self.faults.note("token used meanwhile"),
+            Err(CommitError::Store(error)) => self.faults.breaks(format!("{id}: {error}")),
+        }
+        if self.faults.strikes("store panicked after a commit", 4) {
+            panics();
+        }
+        if self.faults.strikes("commit done unheard", 8) {
+            return Err(StoreError::Unavailable("the weather".to_owned()).into());
+        }
+        self.faults.pause().await;
+        done
     }
 
     fn begin(&self, commit: &Commit) -> Writing<'_> {
@@ -112,38 +161,8 @@ impl Store for FlakyStore {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Version, CommitError> {
-        let _writing = self.begin(&commit);
-        let (id, state) = (commit.session.id.clone(), commit.session.state.name());
-        sleep(self.faults.script().commits_take).await;
-        if self.faults.strikes("slow commit", 15) {
-            sleep(SLOW).await;
-        }
-        if self.faults.script().disk_full {
-            return Err(StoreError::NotWritten("the disk is full".to_owned()).into());
-        }
-        // Nothing of it has begun yet.
-        self.before().await.map_err(StoreError::before_a_write)?;
-        let done = self.rows.commit(commit).await;
-        self.faults.tell(&format!("{id} is committed as {state}: {done:?}"));
-        match &done {
-            Ok(_) => {}
-            Err(CommitError::Conflict) => {
-                self.faults.note("conflict");
-                if !self.shared && self.faults.counted("actor panicked") == 0 {
-                    self.faults.breaks(format!("{id} met a writer beside its one actor"));
-                }
-            }
-            Err(CommitError::TokenUsed) => self.faults.note("token used meanwhile"),
-            Err(CommitError::Store(error)) => self.faults.breaks(format!("{id}: {error}")),
-        }
-        if self.faults.strikes("store panicked after a commit", 4) {
-            panics();
-        }
-        if self.faults.strikes("commit done unheard", 8) {
-            return Err(StoreError::Unavailable("the weather".to_owned()).into());
-        }
-        self.faults.pause().await;
-        done
+        let store = self.clone();
+        on_its_own(async move { store.write(commit).await }).await
     }
 
     async fn attempt(

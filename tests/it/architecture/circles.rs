@@ -73,7 +73,7 @@ impl Named {
     }
 }
 
-fn is_of_tests(attributes: &[Attribute]) -> bool {
+pub(super) fn is_of_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")
             && attribute.parse_args::<Path>().is_ok_and(|condition| condition.is_ident("test"))

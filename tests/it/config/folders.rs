@@ -128,7 +128,7 @@ fn check_warns_of_what_is_right_and_looks_wrong() {
     };
     let plain = warnings(SHOP);
     assert_eq!(plain.len(), 1, "{plain:?}");
-    told(plain, "webhook: is not there, so nobody is told of an order");
+    told(plain, "webhook: is missing, so the gateway reports no orders to your systems");
     told(
         with("price = 1800", "price = 18"),
         "products[0].price: is 0.18 USD, which looks like 18.00 USD written without its decimals; write 1800 where",
@@ -137,14 +137,17 @@ fn check_warns_of_what_is_right_and_looks_wrong() {
                [[products]]\nid = \"pot\"\ntitle = \"Pot\"\nprice = 52000";
     told(
         with("price = 1800", far),
-        "products: have prices far from the usual 450.00 USD: \"cup\" (4.50 USD); prices are minor",
+        "products: have prices far from the usual 450.00 USD: \"cup\" (4.50 USD); prices are in minor",
     );
     told(
         with("profile_test_shop", "profile_test_harborcoffee"),
         "stripe.network_id: is the Network ID of a sample",
     );
     let links = "[links]\nsupport = \"https://harbor-coffee.example/help\"\n[tax]";
-    told(with("[tax]", links), "links.support: leads to \"harbor-coffee.example\", a host for examples");
+    told(
+        with("[tax]", links),
+        "links.support: leads to \"harbor-coffee.example\", a host reserved for examples",
+    );
     let tax = "provider = \"fixed\"\nshipping = false\nelsewhere = \"5\"\n[[shipping]]\nid = \"post\"\ntitle = \"Post\"\nprice = 700\n";
     told(with("provider = \"none\"\n", tax), "tax.shipping: is false, so shipping is taxed nowhere");
     told(with("provider = \"none\"\n", &tax.replace("700", "7")), "shipping[0].price: is 0.07 USD");
@@ -163,7 +166,7 @@ fn check_warns_of_what_is_right_and_looks_wrong() {
     assert_eq!(below.iter().filter(|warning| warning.contains("one percent")).count(), 1, "{below:?}");
     told(
         with("[tax]", "[checkout]\nmax_total = 500\n[tax]"),
-        "checkout.max_total: is 5.00 USD, less than what \"mug\" cost, which nobody can buy; it is in minor units",
+        "checkout.max_total: is 5.00 USD, less than the price of \"mug\", so nobody can buy them; it is in minor units",
     );
     assert_eq!(with("[tax]", "[checkout]\nmax_total = 1800\n[tax]").len(), 1);
 }
@@ -177,13 +180,13 @@ fn check_warns_of_countries_and_goods_that_nothing_can_be_bought_in_or_of() {
     let sold_to = "[checkout]\ncountries = [\"US\", \"DE\"]\n[tax]";
     let post = "[[shipping]]\nid = \"post\"\ntitle = \"Post\"\nprice = 700\ncountries = [\"US\"]\n";
     let sent = SHOP.replace("shippable = false", "shippable = true").replace("[tax]", sold_to) + post;
-    told(&sent, "checkout.countries: names DE, where no [[shipping]] option goes");
+    told(&sent, "checkout.countries: names DE, which no [[shipping]] option covers");
     let rates = "provider = \"fixed\"\nshipping = true\n[tax.rates.US]\nrest = \"5\"\n";
     let taxed = SHOP.replace("provider = \"none\"\n", rates).replace("[tax]", sold_to);
     told(&taxed, "checkout.countries: names DE, whose tax is not known");
     told(
         &SHOP.replace("1800", "30"),
-        "products: have goods that cannot be bought alone: \"mug\" come to less than 0.50 USD",
+        "products: include goods that cannot be bought alone: \"mug\" come to less than 0.50 USD",
     );
     assert_eq!(warnings(&sent.replace(", \"DE\"", "")).len(), 1);
 }

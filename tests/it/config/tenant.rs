@@ -154,7 +154,7 @@ fn prices_follow_the_currencys_own_steps() {
     let uncertain = only_problem(&priced("ugx", "1800"));
     assert!(uncertain.starts_with("currency: names UGX, of which Stripe documents two"), "{uncertain}");
     assert!(
-        only_problem(&priced("xxx", "1800")).starts_with("currency: names no currency that can be charged")
+        only_problem(&priced("xxx", "1800")).starts_with("currency: is not a currency that can be charged")
     );
 }
 

@@ -7,7 +7,7 @@ use merchant_gateway::domain::checkout::model::{
 use merchant_gateway::domain::ids::{
     AttemptNumber, FlagId, Mode, OrderEventId, OrderId, RefundNumber, Revision,
 };
-use merchant_gateway::domain::order::{Asking, Refund, RefundOrigin, RefundRefusal, RefundState};
+use merchant_gateway::domain::order::{Refund, RefundAttempt, RefundOrigin, RefundRefusal, RefundState};
 use merchant_gateway::domain::order_event::OrderEvent;
 use merchant_gateway::domain::retry::Retry;
 use merchant_gateway::domain::sends::Sends;
@@ -138,9 +138,9 @@ pub(super) async fn the_request_of_a_decided_attempt_is_emptied(store: AnyStore)
 
 pub(super) async fn the_request_for_a_refund_is_emptied_when_its_end_is_known(store: AnyStore) {
     let total = order(1).order.quote.total;
-    let asking = Asking {
+    let asking = RefundAttempt {
         repeat_until: NOW,
-        looking: false,
+        searching: false,
         sends: Sends::default(),
         retry: Retry::at(NOW),
         last_answer: None,
@@ -176,7 +176,7 @@ pub(super) async fn the_request_for_a_refund_is_emptied_when_its_end_is_known(st
         bodies
     };
     let mut session = completed(1);
-    session.activity.refunds.push(refund(1, RefundState::Asking(asking.clone())));
+    session.activity.refunds.push(refund(1, RefundState::Requested(asking.clone())));
     let first = Commit {
         order: Some(order(1)),
         refund: Some(Box::new(row(1))),
@@ -190,7 +190,7 @@ pub(super) async fn the_request_for_a_refund_is_emptied_when_its_end_is_known(st
     assert_eq!(kept, Forgetting::Undecided(session_id(1)), "its account is needed until then");
     session.activity.refunds[0].state =
         RefundState::Refused { reason: RefundRefusal::Refused { detail: "no".to_owned() } };
-    session.activity.refunds.push(refund(2, RefundState::Asking(asking)));
+    session.activity.refunds.push(refund(2, RefundState::Requested(asking)));
     let second = Commit { refund: Some(Box::new(row(2))), ..change(&harbor(), from, session) };
     store.commit(second).await.unwrap();
     assert_eq!(bodies().await, [Some(String::new()), Some(row(2).body)]);

@@ -351,7 +351,7 @@ impl Shop {
             self.refunds.insert((row.session.clone(), row.number), *row);
         }
         if !session.activity.refunds.is_empty() {
-            let asking = session.activity.asking().map(|(number, _)| number);
+            let asking = session.activity.refund_attempt().map(|(number, _)| number);
             let known = self.refunds.values_mut().filter(|row| row.session == session.id);
             known.filter(|row| Some(row.number) != asking).for_each(|row| row.body.clear());
         }

@@ -20,9 +20,7 @@ pub struct TaskId(pub(super) u64);
 pub enum Input {
     /// A caller sends a request.
     Requested {
-        /// The caller.
         request: RequestId,
-        /// The request.
         command: Box<Command>,
     },
     /// A caller has gone; a request of it that is not committed is dropped.
@@ -31,43 +29,34 @@ pub enum Input {
     Loaded(Result<Box<Loaded>, StoreFailed>),
     /// The read of a token has ended.
     Gathered {
-        /// The task that it was for.
         task: TaskId,
         /// The answer of Stripe.
         facts: Result<TokenFacts, TokenReadError>,
     },
-    /// The commit has ended.
     Committed(Result<Version, CommitFailed>),
     /// An effect has ended.
     AttemptObserved {
-        /// The attempt that it was for.
         attempt: AttemptNumber,
-        /// The observation.
         seen: Box<AttemptObservation>,
         /// The details of Stripe's answer, or why there is none.
         answer: StripeAnswer,
     },
     /// An effect for a paid order has ended.
     OrderObserved {
-        /// The observation.
         seen: Box<OrderObservation>,
         /// The details of Stripe's answer, or why there is none.
         answer: StripeAnswer,
     },
     /// The read of an unmatched payment has ended.
     PaymentObserved {
-        /// The payment.
         payment: PaymentIntentId,
-        /// The observation.
         seen: Box<Observation>,
         /// The details of Stripe's answer, or why there is none.
         answer: StripeAnswer,
     },
     /// The payment that a decision is about was read.
     Verified {
-        /// The task that it was for.
         task: TaskId,
-        /// The observation.
         seen: Box<AttemptObservation>,
     },
     /// The timer, the sweeper or a start asks the driver to continue.
@@ -100,23 +89,18 @@ pub enum Output {
     Gather {
         /// The caller who wants to pay.
         request: RequestId,
-        /// The task that it is for.
         task: TaskId,
-        /// The token.
         token: SharedPaymentToken,
     },
     /// Read the payment that a decision is about.
     Verify {
-        /// The task that it is for.
         task: TaskId,
         /// What to verify.
         verification: Verification,
     },
-    /// Write a change.
     Commit(Box<Change>),
     /// Do something at Stripe.
     Run(Effect),
-    /// Answer a caller.
     Reply(RequestId, Result<Box<Answer>, Rejection>),
     /// Wake the driver after this span at the latest; of several such outputs the earliest counts.
     WakeAfter(Span),

@@ -4,17 +4,17 @@
 //! One *lane* holds at most one load or commit at a time, so the driver is the single writer of its session. Tasks
 //! that wait for Stripe's answer about a token are kept outside the lane, so a slow Stripe does not block readers.
 //!
-//! `exchange` has the inputs and outputs, `task` the work to do; `asking` handles callers' requests, `precheck`
+//! `exchange` has the inputs and outputs, `task` the work to do; `requests` handles callers' requests, `precheck`
 //! decides what needs no network, `reply` makes the replies; `writing` commits, `retry_queue` holds tasks that wait
 //! because the store failed.
 //! Invariants: an effect leaves only after the commit that asked for it; an outcome is retried until it is written;
 //! callers learn of a completed checkout from the store only; a request that an open Stripe Checkout blocks waits
 //! until that is closed.
 
-mod asking;
 mod exchange;
 mod precheck;
 mod reply;
+mod requests;
 mod retry_queue;
 mod task;
 mod writing;
@@ -23,8 +23,8 @@ use std::collections::VecDeque;
 
 use super::due::work;
 use super::model::{
-    Command, Context, Effect, Event, HostRejection, Loaded, Moment, PendingWork, Rejection, Session,
-    ShopRejection, StepError, StripeAnswer, Version, Work,
+    Command, Context, Effect, Event, HostRejection, Loaded, Moment, PendingWork, PlacedOrder, Rejection,
+    Session, ShopRejection, StepError, StripeAnswer, Version, Work,
 };
 use super::rules::timeline::Cause;
 use super::step::step;
@@ -70,6 +70,8 @@ pub struct Driver {
 /// The handling of one input: what it may read, and the outputs so far.
 struct Turn<'a> {
     context: Context<'a>,
+    /// The order of the session that was read.
+    placed: Option<&'a PlacedOrder>,
     out: &'a mut Vec<Output>,
 }
 
@@ -107,7 +109,7 @@ impl Driver {
     /// Handles one input and returns the outputs to execute now.
     pub fn on(&mut self, input: Input, moment: Moment, view: &MerchantView) -> Vec<Output> {
         let mut out = Vec::new();
-        let mut turn = Turn { context: Context { view, moment }, out: &mut out };
+        let mut turn = Turn { context: Context { view, moment }, placed: None, out: &mut out };
         match input {
             Input::Requested { request, command } => {
                 let ask = Box::new(CallerRequest { request, command: *command, facts: None, verified: None });
@@ -203,6 +205,7 @@ impl Driver {
         if let Some((_, session)) = &loaded.session {
             self.release_waiting(session);
         }
+        let turn = &mut Turn { context: turn.context, placed: loaded.order.as_ref(), out: turn.out };
         let Task { kind, tries } = task;
         match (kind, &loaded.session) {
             (TaskKind::Request(ask), None) if matches!(ask.command, Command::Create(_)) => {
@@ -261,7 +264,8 @@ impl Driver {
         let cause = Cause::of(&event, task.answer());
         match (step(session, event, &turn.context), &task.kind) {
             (Ok(transition), _) if transition.changes(session) => {
-                let begun = Begun { before: Some((version, session)), cause, transition };
+                let begun =
+                    Begun { before: Some((version, session)), placed: turn.placed, cause, transition };
                 self.commit(task, begun, turn);
             }
             (Ok(_), TaskKind::Request(ask)) => {

@@ -12,7 +12,6 @@ use crate::domain::pricing::no_longer_sellable;
 pub(super) enum Precheck {
     /// The reply follows from what is already known.
     Answer(Option<Notice>),
-    /// The request is rejected.
     Reject(Rejection),
     /// Its attempt is already in progress.
     Join(AttemptNumber),
@@ -20,7 +19,6 @@ pub(super) enum Precheck {
     Gather(SharedPaymentToken),
     /// A Stripe Checkout is open, and must be closed first.
     CloseFirst,
-    /// `step` decides.
     Step(Box<Event>),
 }
 

@@ -17,14 +17,19 @@ pub(super) struct Task {
 
 #[derive(Debug)]
 pub(super) enum TaskKind {
-    /// A caller's request.
     Request(Box<CallerRequest>),
     /// An observation from Stripe.
-    Outcome { event: Box<Event>, answer: StripeAnswer },
+    Outcome {
+        event: Box<Event>,
+        answer: StripeAnswer,
+    },
     /// A check for due work.
     Due,
     /// Callers are answered from the store.
-    Report { requests: Vec<RequestId>, notice: Option<Notice> },
+    Report {
+        requests: Vec<RequestId>,
+        notice: Option<Notice>,
+    },
 }
 
 /// A caller's request.

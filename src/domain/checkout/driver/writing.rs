@@ -7,8 +7,8 @@ use super::task::{Committed, Follow, Lane, Task, TaskKind};
 use super::{CALLER_TRIES, CommitFailed, Driver, Output, Turn};
 use crate::domain::checkout::due::due_at;
 use crate::domain::checkout::model::{
-    AttemptMove, Change, Context, Effect, Event, Rejection, Session, ShopRejection, ShopperRejection, State,
-    Transition, Version,
+    AttemptMove, Change, Context, Effect, Event, Loaded, PlacedOrder, Rejection, Session, ShopRejection,
+    ShopperRejection, State, Transition, Version,
 };
 use crate::domain::checkout::rules::timeline::{self, Cause};
 use crate::domain::checkout::step::step;
@@ -17,6 +17,8 @@ use crate::domain::retry::LONGEST_PAUSE;
 /// A change to commit, and the session that it was made from.
 pub(super) struct Begun<'a> {
     pub(super) before: Option<(Version, &'a Session)>,
+    /// The session's order.
+    pub(super) placed: Option<&'a PlacedOrder>,
     pub(super) cause: Cause,
     pub(super) transition: Transition,
 }
@@ -24,7 +26,7 @@ pub(super) struct Begun<'a> {
 impl Begun<'_> {
     /// The change as data.
     fn change(self, context: &Context<'_>) -> Change {
-        let Begun { before, cause, transition } = self;
+        let Begun { before, placed, cause, transition } = self;
         let before_session = before.map(|(_, session)| session);
         let timeline = timeline::entries(before_session, &cause, &transition, context.moment.now);
         let Transition { mut next, attempt, order, refund, order_changes, flags, effect: _ } = transition;
@@ -32,21 +34,31 @@ impl Begun<'_> {
             next.ended = next.ended.or(Some(context.moment.now));
         }
         let (expected, due_at) = (before.map(|(version, _)| version), due_at(&next));
-        Change { expected, session: next, due_at, attempt, order, refund, order_changes, flags, timeline }
+        let placed = placed.filter(|_| !order_changes.is_empty()).cloned();
+        Change {
+            expected,
+            session: next,
+            due_at,
+            attempt,
+            order,
+            refund,
+            order_changes,
+            placed,
+            flags,
+            timeline,
+        }
     }
 }
 
 /// The change that an event makes of a session as it was read, for a caller that commits without a driver; `None`
 /// when nothing changes. The transition's effect is not run: it becomes due work later.
 #[must_use]
-pub fn change_of(
-    (version, session): (Version, &Session),
-    event: Event,
-    context: &Context<'_>,
-) -> Option<Change> {
+pub fn change_of(loaded: &Loaded, event: Event, context: &Context<'_>) -> Option<Change> {
+    let (version, session) = loaded.session.as_ref()?;
     let cause = Cause::of(&event, None);
     let transition = step(session, event, context).ok().filter(|transition| transition.changes(session))?;
-    Some(Begun { before: Some((version, session)), cause, transition }.change(context))
+    let (before, placed) = (Some((*version, session)), loaded.order.as_ref());
+    Some(Begun { before, placed, cause, transition }.change(context))
 }
 
 impl Driver {

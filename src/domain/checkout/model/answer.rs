@@ -9,7 +9,6 @@ use crate::domain::time::{Span, Timestamp};
 /// The reply to a caller: the present session.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// The session.
     pub session: Session,
     /// Its order, once it has one.
     pub order: Option<PlacedOrder>,
@@ -45,7 +44,6 @@ impl Answer {
 /// An order to place, with the values that are fixed at that moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewOrder {
-    /// The order.
     pub order: Order,
     /// The absolute address of its status page.
     pub permalink: String,
@@ -67,7 +65,6 @@ impl NewOrder {
 pub struct PlacedOrder {
     /// The order number that people use.
     pub number: OrderNumber,
-    /// The order.
     pub order: Order,
     /// The absolute address of its status page.
     pub permalink: String,

@@ -19,7 +19,6 @@ pub struct AttemptIntent {
     pub number: AttemptNumber,
     /// The payment that Stripe is asked for.
     pub expected: ExpectedPayment,
-    /// The payment source.
     pub source: PaymentSource,
     /// The Stripe account that receives the payment.
     pub account: AccountId,
@@ -70,17 +69,11 @@ impl AttemptIntent {
 #[serde(tag = "end", rename_all = "snake_case")]
 pub enum AttemptEnd {
     /// It was paid.
-    Succeeded {
-        /// By this PaymentIntent.
-        intent: PaymentIntentId,
-    },
+    Succeeded { intent: PaymentIntentId },
     /// It was to be paid on a Stripe Checkout that could not be created. No shopper was asked to pay.
     NotCreated,
     /// It will never be paid.
-    Failed {
-        /// The notice for the shopper.
-        notice: Notice,
-    },
+    Failed { notice: Notice },
 }
 
 /// One attempt to be paid whose end is not known, with any payment source.
@@ -98,7 +91,6 @@ pub struct Attempt {
     pub repeat_until: Timestamp,
     /// The PaymentIntent, once one was observed.
     pub intent: Option<PaymentIntentId>,
-    /// The sends of its request.
     #[serde(default)]
     pub sends: Sends,
     /// When the present step of it is tried again.
@@ -124,7 +116,6 @@ impl Attempt {
 /// An attempt that charges a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Charging {
-    /// The attempt.
     pub attempt: Attempt,
     /// The present step towards its end.
     pub phase: Phase,

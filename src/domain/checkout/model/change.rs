@@ -49,28 +49,25 @@ pub struct Change {
     pub session: Session,
     /// When its next work is due.
     pub due_at: Option<Timestamp>,
-    /// The change of an attempt.
     pub attempt: Option<AttemptMove>,
     /// The order to place.
     pub order: Option<Order>,
-    /// The refund that begins.
     pub refund: Option<Box<RefundIntent>>,
     /// The changes of the order that the merchant is notified of, apart from its creation.
     pub order_changes: Vec<OrderChange>,
+    /// The order that these changes are of, as it was read.
+    pub placed: Option<PlacedOrder>,
     /// Payments for an operator to check.
     pub flags: Vec<Flag>,
-    /// The timeline entries of the change.
     pub timeline: Vec<TimelineEntry>,
 }
 
 /// A change of an attempt.
 #[derive(Clone, Debug)]
 pub enum AttemptMove {
-    /// It begins.
     Start(Box<AttemptIntent>),
     /// It continues or ends.
     Update {
-        /// Which.
         number: AttemptNumber,
         /// How it ended; `None` leaves it undecided.
         end: Option<AttemptEnd>,

@@ -18,7 +18,6 @@ pub enum Command {
     Update {
         /// The revision that the caller saw; an older one is rejected. `None` if the caller does not name one.
         revision: Option<Revision>,
-        /// What to change.
         patch: Patch,
     },
     /// Pay it with a token.
@@ -51,7 +50,6 @@ pub struct Patch {
     pub buyer: Option<Buyer>,
     /// The whole new address.
     pub address: Option<Address>,
-    /// The shipping option.
     pub option_id: Option<ShippingId>,
 }
 
@@ -60,7 +58,6 @@ pub struct Patch {
 pub struct Payment {
     /// The revision that the shopper was shown.
     pub revision: Option<Revision>,
-    /// The token.
     pub token: SharedPaymentToken,
     /// The buyer, as the payment sheet has it.
     pub buyer: Buyer,

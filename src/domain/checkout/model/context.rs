@@ -29,7 +29,6 @@ impl Context<'_> {
 /// Time and randomness of one step, drawn beforehand.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
-    /// The present.
     pub now: Timestamp,
     /// A number in `0.0..1.0`, to spread retries.
     pub jitter: f64,

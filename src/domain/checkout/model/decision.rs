@@ -13,7 +13,6 @@ pub enum Decision {
         /// The PaymentIntent; it is read before the decision is accepted.
         payment_intent: PaymentIntentId,
     },
-    /// The shopper was not charged.
     NotCharged {
         /// Whether the decision is accepted although Stripe cannot be read. The attempt is read afterwards, until a
         /// reading is complete.
@@ -45,12 +44,9 @@ impl Decision {
 /// The data to read before a decision is accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verification {
-    /// The attempt that is decided.
     pub attempt: AttemptNumber,
-    /// Its PaymentIntent, if one was observed.
     pub known: Option<PaymentIntentId>,
     /// The last moment at which that can have been made; `None` if it is not known.
     pub made_by: Option<Timestamp>,
-    /// The decision.
     pub decision: Decision,
 }

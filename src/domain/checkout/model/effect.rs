@@ -12,7 +12,6 @@ pub enum Effect {
     Charge(AttemptNumber),
     /// Read the outcome of the attempt.
     Read {
-        /// The attempt.
         attempt: AttemptNumber,
         /// The PaymentIntent, if it is known; else the PaymentIntents from the attempt's time are listed.
         intent: Option<PaymentIntentId>,
@@ -21,11 +20,8 @@ pub enum Effect {
     },
     /// Cancel the PaymentIntent of the attempt, and read it if Stripe refuses to cancel it.
     Cancel {
-        /// The attempt.
         attempt: AttemptNumber,
-        /// Its PaymentIntent.
         intent: PaymentIntentId,
-        /// Why it is canceled.
         cause: CancelCause,
         /// How often it was tried before. Each try is a request of its own, since Stripe replays a stored failure.
         tries: u32,
@@ -34,18 +30,14 @@ pub enum Effect {
     CreateStripeCheckout(AttemptNumber),
     /// Read the attempt's Stripe Checkout.
     ReadStripeCheckout {
-        /// The attempt.
         attempt: AttemptNumber,
-        /// Its Stripe Checkout.
         checkout: StripeCheckoutId,
         /// Whether a caller waits for what it shows, or a notification said that it was paid.
         awaited: bool,
     },
     /// Close the attempt's Stripe Checkout, and read it if Stripe refuses to close it.
     ExpireStripeCheckout {
-        /// The attempt.
         attempt: AttemptNumber,
-        /// Its Stripe Checkout.
         checkout: StripeCheckoutId,
         /// How often it was tried before, as in [`Effect::Cancel`].
         tries: u32,
@@ -54,7 +46,6 @@ pub enum Effect {
     Order(OrderEffect),
     /// Read an unmatched payment of the session.
     ReadPayment {
-        /// The payment.
         payment: PaymentIntentId,
         /// The account to read it on; `None` while the session has none of its own.
         account: Option<AccountId>,
@@ -65,7 +56,6 @@ pub enum Effect {
 /// own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CancelCause {
-    /// Its attempt is to end.
     Ending,
     /// An operator has decided without a reading that its attempt is unpaid.
     Unconfirmed,
@@ -89,7 +79,6 @@ pub enum OrderEffect {
     Refund(RefundNumber),
     /// Read every refund and dispute of the payment.
     Read {
-        /// The payment.
         payment: PaymentIntentId,
         /// The account that was paid; a reading of any other proves nothing.
         account: Option<AccountId>,

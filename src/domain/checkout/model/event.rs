@@ -19,14 +19,12 @@ pub enum Event {
     Edited {
         /// The revision that the shopper saw.
         revision: Option<Revision>,
-        /// The change.
         patch: Patch,
     },
     /// A line of the quote can no longer be sold.
     LineGone(ItemId),
     /// The shopper pays with a token that was read at Stripe.
     Paid {
-        /// The payment.
         payment: Payment,
         /// The facts that Stripe gave about the token.
         facts: TokenFacts,
@@ -46,7 +44,6 @@ pub enum Event {
     RepeatingEnded,
     /// An operator decided a frozen session.
     Decided {
-        /// The decision.
         decision: Decision,
         /// The observation of the payment just before.
         seen: AttemptObservation,
@@ -55,12 +52,10 @@ pub enum Event {
     AttemptObserved {
         /// The attempt that the request was about.
         attempt: AttemptNumber,
-        /// The observation.
         seen: AttemptObservation,
     },
     /// The process that sent an attempt's request ended before it learned the answer.
     SendInterrupted(AttemptNumber),
-    /// A refund was requested.
     RefundRequested(RefundRequest),
     /// Goods were sent.
     Fulfilled(Fulfillment),
@@ -70,9 +65,7 @@ pub enum Event {
     Notified(StripeNotification),
     /// An unmatched payment was read.
     PaymentObserved {
-        /// The payment.
         payment: PaymentIntentId,
-        /// The observation.
         seen: Observation,
     },
     /// Stripe shows evidence that a restored database may lack.
@@ -108,7 +101,6 @@ impl Event {
 /// Why an event changes nothing now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StepError {
-    /// The rules reject it.
     Rejected(Rejection),
     /// A Stripe Checkout is open that could still be paid. The event is possible once that is closed.
     StripeCheckoutOpen,

@@ -11,8 +11,6 @@ pub struct ExpectedPayment {
     pub total: Money,
     /// The session, written into the PaymentIntent's metadata.
     pub session: SessionId,
-    /// The revision, likewise.
     pub revision: Revision,
-    /// The attempt, likewise.
     pub attempt: AttemptNumber,
 }

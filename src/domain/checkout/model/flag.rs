@@ -7,11 +7,9 @@ use serde::{Deserialize, Serialize};
 /// A flag on a payment, for example a second or a late one, that an operator must check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flag {
-    /// The flag's id.
     pub id: crate::domain::ids::FlagId,
     /// The session that the payment names.
     pub session: SessionId,
-    /// The payment.
     pub intent: PaymentIntentId,
     /// Why it is flagged.
     pub reason: FlagReason,

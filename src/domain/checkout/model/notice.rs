@@ -10,7 +10,6 @@ use crate::domain::ids::ItemId;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "notice", rename_all = "snake_case")]
 pub enum Notice {
-    /// The payment was declined.
     PaymentDeclined {
         /// The reason, as far as Stripe gives one.
         reason: DeclineReason,
@@ -37,16 +36,13 @@ pub enum Notice {
     StripeCheckoutClosed,
     /// An item of the order can no longer be bought.
     ItemUnavailable {
-        /// The item.
         item: ItemId,
     },
     /// A payment arrived that the checkout does not account for, so the shopper should not pay again.
     PaymentLookedInto,
-    /// A payment is in progress.
     PaymentUnderWay,
     /// The token cannot pay the order. Nothing was charged.
     TokenRejected {
-        /// Why.
         problem: TokenProblem,
     },
     /// The prices shown are too old.
@@ -82,9 +78,7 @@ impl Notice {
 pub enum DeclineReason {
     /// The bank gives no reason, or none that the shopper may learn.
     Unknown,
-    /// The funds are insufficient.
     InsufficientFunds,
-    /// The card has expired.
     ExpiredCard,
     /// The card's number, date or check digits are wrong.
     IncorrectDetails,

@@ -33,7 +33,6 @@ impl StripeNotification {
 /// A payment that a notification named and that its session cannot account for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnmatchedPayment {
-    /// The payment.
     pub payment: PaymentIntentId,
     /// When it is read again.
     pub retry: Retry,

@@ -69,7 +69,7 @@ impl Observation {
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::PaymentIntent(intent) => intent.status.as_str(),
-            Self::StripeCheckout(_) => "page",
+            Self::StripeCheckout(_) => "stripe_checkout",
             Self::Declined { .. } => "declined",
             Self::TokenRefused { .. } => "token_refused",
             Self::RequestRefused { .. } => "request_refused",
@@ -108,7 +108,6 @@ impl Observation {
 /// What was observed of an attempt, and further payments of its session that the same reading showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptObservation {
-    /// The observation of the attempt.
     pub primary: Observation,
     /// Other succeeded payments of the session. Each one is on the session's order, or is flagged.
     pub other_payments: Vec<PaymentIntentId>,
@@ -138,9 +137,7 @@ impl AttemptObservation {
 #[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inconclusive {
-    /// `Retry-After`.
     pub retry_after: Option<Span>,
-    /// `Stripe-Should-Retry`.
     pub should_retry: Option<bool>,
     /// 429: Stripe answers, and accepts no further requests for now.
     pub limited: bool,
@@ -186,9 +183,7 @@ impl Inconclusive {
 /// A PaymentIntent as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentIntentSnapshot {
-    /// Its id.
     pub id: PaymentIntentId,
-    /// Its status.
     pub status: PaymentIntentStatus,
     /// `amount_received` once succeeded, else `amount`.
     pub amount: Money,
@@ -196,9 +191,7 @@ pub struct PaymentIntentSnapshot {
     pub livemode: bool,
     /// The session that its metadata names; `None` if that is missing or unreadable.
     pub session: Option<SessionId>,
-    /// The revision, likewise.
     pub revision: Option<Revision>,
-    /// The attempt, likewise.
     pub attempt: Option<AttemptNumber>,
 }
 
@@ -211,7 +204,6 @@ pub enum PaymentIntentStatus {
     RequiresConfirmation,
     /// The shopper must act.
     RequiresAction,
-    /// In progress.
     Processing,
     /// Authorised only.
     RequiresCapture,
@@ -240,11 +232,9 @@ impl PaymentIntentStatus {
 /// A Stripe Checkout as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StripeCheckoutSnapshot {
-    /// Its id.
     pub id: StripeCheckoutId,
     /// The address where it is paid; Stripe gives it only for an open one.
     pub url: Option<String>,
-    /// Its status.
     pub status: StripeCheckoutStatus,
     /// Its PaymentIntent, once there is one, with its status if that was read too.
     pub intent: Option<(PaymentIntentId, Option<PaymentIntentStatus>)>,
@@ -256,9 +246,7 @@ pub struct StripeCheckoutSnapshot {
     pub buyer: Buyer,
     /// The session that its metadata names; `None` if that is missing or unreadable.
     pub session: Option<SessionId>,
-    /// The revision, likewise.
     pub revision: Option<Revision>,
-    /// The attempt, likewise.
     pub attempt: Option<AttemptNumber>,
 }
 

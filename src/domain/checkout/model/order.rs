@@ -27,14 +27,12 @@ pub enum OrderChange {
 pub enum OrderObservation {
     /// The answer to the request for a refund.
     RefundAnswered {
-        /// The refund.
         number: RefundNumber,
         /// Stripe's answer.
         answer: RefundAnswer,
     },
     /// The refunds and disputes of the payment.
     Read {
-        /// The refunds.
         refunds: Vec<RefundSnapshot>,
         /// The disputes; `None` when they could not be read.
         disputes: Option<Vec<Dispute>>,
@@ -43,7 +41,6 @@ pub enum OrderObservation {
         /// Whether the list is complete: a refund that is not in it did not exist at that moment.
         complete: bool,
     },
-    /// A reading that failed.
     ReadFailed,
     /// The request was not sent: the merchant's budget of calls to Stripe had no room.
     PutOff {
@@ -59,7 +56,6 @@ pub struct RefundRequest {
     pub reference: Reference,
     /// How much, in minor units; `None` means all that is left.
     pub amount: Option<i64>,
-    /// The reason.
     pub reason: Option<RefundReason>,
 }
 
@@ -68,15 +64,10 @@ pub struct RefundRequest {
 pub struct RefundIntent {
     /// How it was asked for; written into its metadata.
     pub origin: RefundOrigin,
-    /// The session.
     pub session: SessionId,
-    /// The payment to refund.
     pub payment: PaymentIntentId,
-    /// How much.
     pub amount: Money,
-    /// The reason.
     pub reason: Option<RefundReason>,
-    /// The Stripe account.
     pub account: AccountId,
     /// Makes all sends of the request one refund.
     pub idempotency_key: IdempotencyKey,
@@ -89,9 +80,7 @@ pub struct RefundIntent {
 /// Stripe's answer to the request for a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefundAnswer {
-    /// It is made.
     Made(RefundSnapshot),
-    /// Stripe refuses it.
     Refused {
         /// Stripe's code and parameter.
         why: String,
@@ -114,15 +103,11 @@ pub enum RefundAnswer {
 /// A refund as Stripe shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefundSnapshot {
-    /// Its id.
     pub id: RefundId,
-    /// Its status.
     pub status: RefundStatus,
-    /// How much.
     pub amount: Money,
     /// When it was made.
     pub created: Timestamp,
-    /// The reason.
     pub reason: Option<RefundReason>,
     /// The session that its metadata names.
     pub session: Option<SessionId>,

@@ -16,13 +16,9 @@ pub enum RefusedField {
     Phone,
     /// Street and number, or the second address line.
     Street,
-    /// The city.
     City,
-    /// The state or region.
     Region,
-    /// The postal code.
     PostalCode,
-    /// The country.
     Country,
     /// The amount of the charge.
     Amount,

@@ -30,7 +30,6 @@ pub enum Rejection {
 pub enum ShopperRejection {
     /// It cannot be paid yet.
     NotPayable(NotPayable),
-    /// The quote has expired.
     QuoteExpired,
     /// It has ended, in the state of this name.
     Ended(&'static str),
@@ -68,9 +67,7 @@ pub enum NotPayable {
 /// A way to pay that a shop does not offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotOffered {
-    /// The payment sheet.
     PaymentSheet,
-    /// A Stripe Checkout.
     StripeCheckout,
     /// One more Stripe Checkout for this session.
     AnotherStripeCheckout,
@@ -82,10 +79,7 @@ pub enum HostRejection {
     /// No such session in this shop and mode.
     NotFound,
     /// The revision is not the present one.
-    StaleRevision {
-        /// The present revision.
-        current: Revision,
-    },
+    StaleRevision { current: Revision },
     /// A payment must name the revision.
     RevisionMissing,
 }
@@ -93,7 +87,6 @@ pub enum HostRejection {
 /// The shop cannot do it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShopRejection {
-    /// The shop is suspended.
     Suspended,
     /// The merchant's Stripe account is not known yet.
     AccountUnknown,
@@ -126,15 +119,9 @@ pub enum OperatorRejection {
     /// Only a paid order has this; the checkout is in the state of this name.
     NotPaid(&'static str),
     /// More than what was paid, or nothing.
-    RefundTooLarge {
-        /// What is left.
-        left: Money,
-    },
+    RefundTooLarge { left: Money },
     /// Not a multiple of the currency's step.
-    RefundNotAWholeStep {
-        /// The step.
-        step: Money,
-    },
+    RefundNotAWholeStep { step: Money },
     /// Nothing is left to refund.
     NothingToRefund,
     /// Goods are not sent for money that was refunded.
@@ -147,7 +134,6 @@ pub enum OperatorRejection {
     NotOrdered(ItemId),
     /// More than what was bought and is not sent yet, or nothing.
     NotThatMany {
-        /// The item.
         item: ItemId,
         /// How many can be sent.
         left: u32,
@@ -165,11 +151,8 @@ pub enum OperatorRejection {
 pub enum Unverified {
     /// The payment that is said to have charged the shopper could not be read at Stripe.
     PaymentUnread(PaymentIntentId),
-    /// The payment is not of this session.
     NotOfSession(PaymentIntentId),
-    /// The payment belongs to the other mode.
     OtherMode(PaymentIntentId),
-    /// The payment has not succeeded.
     NotSucceeded(PaymentIntentId, &'static str),
     /// The payment of an attempt that is said to be unpaid has this status, so it may still succeed.
     StillAlive(PaymentIntentId, &'static str),

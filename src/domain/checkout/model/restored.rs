@@ -9,7 +9,6 @@ use crate::domain::ids::{AccountId, AttemptNumber};
 pub struct RestoreEvidence {
     /// The account that has it: the only one that this merchant has ever had.
     pub account: AccountId,
-    /// The evidence.
     pub shown: ShownByStripe,
 }
 
@@ -20,7 +19,6 @@ pub enum ShownByStripe {
     StripeCheckout(AttemptNumber),
     /// There was a payment for it, succeeded or not.
     Payment {
-        /// The payment.
         seen: PaymentIntentSnapshot,
         /// The buyer's data from the Stripe Checkout, if the payment was made on one.
         buyer: Buyer,

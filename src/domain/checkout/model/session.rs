@@ -39,7 +39,6 @@ pub struct Session {
     pub expires: Timestamp,
     /// The number of its present quote.
     pub revision: Revision,
-    /// The inputs of the shopper.
     pub inputs: CheckoutInputs,
     /// How many attempts were started.
     pub attempts: u32,
@@ -55,7 +54,6 @@ pub struct Session {
     pub account: Option<AccountId>,
     /// The last notice for the shopper, such as a decline; cleared by the next edit or attempt.
     pub notice: Option<Notice>,
-    /// Its state.
     pub state: State,
     /// The activity of its order, once it is paid.
     #[serde(default)]
@@ -90,9 +88,7 @@ const fn is_zero(count: &u32) -> bool {
 /// Work in progress that callers of a session wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PendingWork {
-    /// An attempt.
     Attempt(AttemptNumber),
-    /// A refund.
     Refund(RefundNumber),
 }
 
@@ -124,8 +120,8 @@ impl Session {
         }
         let attempt = self.state.running().map(|attempt| PendingWork::Attempt(attempt.number));
         attempt.or_else(|| {
-            let asking = self.paid().and_then(|_| self.activity.asking());
-            asking.map(|(number, _)| PendingWork::Refund(number))
+            let attempt = self.paid().and_then(|_| self.activity.refund_attempt());
+            attempt.map(|(number, _)| PendingWork::Refund(number))
         })
     }
 
@@ -170,12 +166,9 @@ impl Session {
 /// The shopper's inputs to a session; every edit replaces some of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckoutInputs {
-    /// The goods.
     pub cart: Cart,
-    /// The buyer.
     pub buyer: Buyer,
     /// The shipping address.
     pub address: Option<Address>,
-    /// The requested shipping option.
     pub option_id: Option<ShippingId>,
 }

@@ -18,35 +18,19 @@ pub enum State {
         problem: Option<PricingProblem>,
     },
     /// It has a quote and can be paid until the quote expires.
-    Ready {
-        /// The quote.
-        quote: Quote,
-    },
+    Ready { quote: Quote },
     /// An attempt is undecided.
     Charging(Charging),
     /// A Stripe Checkout is being created; its address is not known yet.
     OpeningStripeCheckout(StripeCheckoutPayment),
     /// The shopper may pay on a Stripe Checkout.
-    AwaitingStripeCheckout {
-        /// The payment.
-        payment: StripeCheckoutPayment,
-        /// The Stripe Checkout.
-        checkout: StripeCheckout,
-    },
+    AwaitingStripeCheckout { payment: StripeCheckoutPayment, checkout: StripeCheckout },
     /// The Stripe Checkout is being closed, because a caller wants something else.
-    ClosingStripeCheckout {
-        /// The payment.
-        payment: StripeCheckoutPayment,
-        /// The Stripe Checkout.
-        checkout: StripeCheckout,
-        /// Why it is closed.
-        reason: CloseReason,
-    },
+    ClosingStripeCheckout { payment: StripeCheckoutPayment, checkout: StripeCheckout, reason: CloseReason },
     /// No reading can decide the charge; an operator decides.
     Frozen {
         /// The undecided attempt.
         attempt: Attempt,
-        /// The reason.
         reason: FreezeReason,
     },
     /// Paid.
@@ -59,10 +43,7 @@ pub enum State {
         intent: PaymentIntentId,
     },
     /// Ended unpaid for a reason other than time.
-    Canceled {
-        /// The reason.
-        reason: CancelReason,
-    },
+    Canceled { reason: CancelReason },
     /// Ended unpaid by time.
     Expired,
 }
@@ -202,7 +183,6 @@ impl FreezeReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelReason {
-    /// The shopper canceled it.
     Shopper,
     /// [`MAX_ATTEMPTS`] attempts failed.
     TooManyAttempts,

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 /// An attempt that is paid on a Stripe Checkout, from the request that creates it until it is closed or paid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StripeCheckoutPayment {
-    /// The attempt.
     pub attempt: Attempt,
     /// Until when it can be paid.
     pub expires: Timestamp,
@@ -25,7 +24,6 @@ pub struct StripeCheckoutPayment {
 /// A Stripe Checkout that exists.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StripeCheckout {
-    /// Stripe's id.
     pub id: StripeCheckoutId,
     /// Where the shopper pays.
     pub url: String,

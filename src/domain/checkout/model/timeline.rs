@@ -24,7 +24,6 @@ pub const EDITS_KEPT: u32 = 50;
 pub struct TimelineEntry {
     /// When it was written.
     pub at: Timestamp,
-    /// The event.
     #[serde(flatten)]
     pub event: TimelineEvent,
 }
@@ -37,24 +36,19 @@ pub enum TimelineEvent {
     State {
         /// The state's name.
         state: String,
-        /// The revision.
         revision: Revision,
         /// Why it is frozen, if it is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<FreezeReason>,
     },
-    /// An attempt began.
     AttemptStarted {
-        /// The attempt.
         attempt: AttemptNumber,
         /// The amount to charge.
         amount: Money,
-        /// The Stripe account.
         account: AccountId,
     },
     /// Stripe answered, or was read.
     Stripe {
-        /// The attempt.
         attempt: AttemptNumber,
         /// The result, in a word or two.
         seen: String,
@@ -70,26 +64,15 @@ pub enum TimelineEvent {
     },
     /// Payments that were not begun, for one reason.
     PaymentNotBegun(NotBegun),
-    /// An attempt was decided.
     AttemptEnded {
-        /// The attempt.
         attempt: AttemptNumber,
-        /// The end.
         #[serde(flatten)]
         end: AttemptEnd,
     },
     /// A payment was flagged for an operator.
-    Flagged {
-        /// The payment.
-        payment_intent: PaymentIntentId,
-        /// The reason.
-        reason: FlagReason,
-    },
+    Flagged { payment_intent: PaymentIntentId, reason: FlagReason },
     /// An operator decided a frozen session.
-    Decided {
-        /// The decision.
-        decision: Decision,
-    },
+    Decided { decision: Decision },
     /// The status of a refund changed.
     Refund {
         /// Its number, if it was requested here.
@@ -98,9 +81,7 @@ pub enum TimelineEvent {
         /// Stripe's id, once there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<RefundId>,
-        /// How much.
         amount: Money,
-        /// The new status.
         status: String,
         /// Stripe's `Request-Id`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,9 +91,7 @@ pub enum TimelineEvent {
     Dispute {
         /// Stripe's id.
         id: DisputeId,
-        /// How much.
         amount: Money,
-        /// The new status.
         status: String,
         /// Stripe's `Request-Id`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -130,13 +109,11 @@ pub enum TimelineEvent {
 /// The details of Stripe's answer, or why there is none; for operators.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StripeAnswer {
-    /// Stripe's `Request-Id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     /// The HTTP status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Stripe's `code`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// Host and port that did not answer.
@@ -178,7 +155,6 @@ pub struct NotBegun {
     /// The cause in words, as far as it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// When it last occurred.
     pub last: Timestamp,
     /// How often it occurred, at least.
     pub times: u32,

@@ -76,7 +76,6 @@ impl fmt::Debug for SharedPaymentToken {
 pub struct TokenFacts {
     /// Whether it is for real money.
     pub livemode: bool,
-    /// Why it is deactivated, if it is.
     pub deactivated: Option<Deactivation>,
     /// Until when it may be used.
     pub expires: Option<Timestamp>,
@@ -92,7 +91,6 @@ pub struct TokenFacts {
 pub enum Deactivation {
     /// All of it was charged.
     Consumed,
-    /// It has expired.
     Expired,
     /// Its agent revoked it.
     Revoked,
@@ -113,15 +111,11 @@ pub enum TokenProblem {
     },
     /// It was charged fully.
     Consumed,
-    /// It has expired.
     Expired,
-    /// It was revoked.
     Revoked,
-    /// It names no limit.
     NoLimit,
     /// It is in another currency, or its amount is not the total.
     Amount {
-        /// The amount of the token.
         token: Money,
         /// The total to pay.
         total: Money,

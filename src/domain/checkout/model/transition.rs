@@ -12,11 +12,9 @@ use crate::domain::order::Order;
 pub struct Transition {
     /// The session after the step.
     pub next: Session,
-    /// The change of an attempt.
     pub attempt: Option<AttemptMove>,
     /// The order to place.
     pub order: Option<Order>,
-    /// The refund that begins.
     pub refund: Option<Box<RefundIntent>>,
     /// The changes of the order that the merchant is notified of, apart from its creation.
     pub order_changes: Vec<OrderChange>,

@@ -9,14 +9,12 @@ use serde::{Deserialize, Serialize};
 /// The reading that is still to be made of such an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unconfirmed {
-    /// The attempt.
     pub attempt: AttemptNumber,
     /// Its PaymentIntent, if one was observed; else the PaymentIntents from the attempt's time are listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<PaymentIntentId>,
     /// The end of the time in which its request might have been sent.
     pub repeat_until: Timestamp,
-    /// The sends of its request.
     pub sends: Sends,
     /// When it is read again.
     pub retry: Retry,

@@ -294,7 +294,7 @@ fn again_later(
     let mut charging = charging.clone();
     let (attempt, now) = (&mut charging.attempt, context.moment.now);
     attempt.retry.again(at_least, now, context.moment.jitter);
-    attempt.sends.is_told_to_wait(at_least.is_some_and(|least| least > LONGEST_PAUSE), now);
+    attempt.sends.record_wait(at_least.is_some_and(|least| least > LONGEST_PAUSE), now);
     if matches!(charging.phase, Phase::Sending) {
         // Reading begins at the last moment for sending: no pause lasts beyond it.
         attempt.retry.by(attempt.repeat_until.max(now));

@@ -103,7 +103,6 @@ enum Finding {
     NoPayment,
     /// No payment yet; the last request may still be on its way.
     NoPaymentYet,
-    /// Nothing.
     Nothing,
 }
 

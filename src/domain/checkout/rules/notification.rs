@@ -32,9 +32,9 @@ pub(crate) fn notified(
     next.notified = is_polled(&session.state);
     if let State::AwaitingStripeCheckout { payment, .. } = &mut next.state {
         if notification.payment.is_none() {
-            next.notified = payment.is_come_back_from(now);
+            next.notified = payment.record_return(now);
         } else {
-            payment.is_awaited(now);
+            payment.poll_soon(now);
         }
     } else if next.state.paid().is_some() {
         // Only the order of a paid session can change.

@@ -132,7 +132,7 @@ pub(crate) fn apply_observation(
 ) -> Transition {
     let opening = matches!(session.state, State::OpeningStripeCheckout(_));
     match seen {
-        Observation::StripeCheckout(page) => stripe_checkout_seen(session, payment, &page, context),
+        Observation::StripeCheckout(checkout) => stripe_checkout_seen(session, payment, &checkout, context),
         // The address was not given out, so a Stripe Checkout that may exist all the same will not be paid.
         Observation::RequestRefused { detail } | Observation::RefusedForGood { detail } if opening => {
             let mut transition = unopened(session, payment, context);
@@ -172,19 +172,19 @@ pub(crate) fn apply_observation(
 fn stripe_checkout_seen(
     session: &Session,
     payment: &StripeCheckoutPayment,
-    page: &StripeCheckoutSnapshot,
+    checkout: &StripeCheckoutSnapshot,
     context: &Context<'_>,
 ) -> Transition {
     let mut payment = payment.clone();
     payment.attempt.retry.was_read();
     let payment = &payment;
-    match page.status {
-        StripeCheckoutStatus::Open => still_open(session, payment, page, context),
+    match checkout.status {
+        StripeCheckoutStatus::Open => still_open(session, payment, checkout, context),
         StripeCheckoutStatus::Expired => closed(session, payment, context),
-        StripeCheckoutStatus::Paid => paid(session, payment, page, context),
-        StripeCheckoutStatus::Free => disagrees(session, payment, page, context),
-        StripeCheckoutStatus::Unpaid => match page.intent.as_ref().and_then(|(_, status)| *status) {
-            Some(PaymentIntentStatus::Succeeded) => paid(session, payment, page, context),
+        StripeCheckoutStatus::Paid => paid(session, payment, checkout, context),
+        StripeCheckoutStatus::Free => disagrees(session, payment, checkout, context),
+        StripeCheckoutStatus::Unpaid => match checkout.intent.as_ref().and_then(|(_, status)| *status) {
+            Some(PaymentIntentStatus::Succeeded) => paid(session, payment, checkout, context),
             Some(PaymentIntentStatus::RequiresPaymentMethod | PaymentIntentStatus::Canceled) => {
                 failed(session, payment, Notice::DECLINED, context)
             }
@@ -227,17 +227,17 @@ fn still_open(
 fn paid(
     session: &Session,
     payment: &StripeCheckoutPayment,
-    page: &StripeCheckoutSnapshot,
+    checkout: &StripeCheckoutSnapshot,
     context: &Context<'_>,
 ) -> Transition {
-    match &page.intent {
-        Some((intent, _)) if agrees(payment, page, context) => {
+    match &checkout.intent {
+        Some((intent, _)) if agrees(payment, checkout, context) => {
             let mut session = session.clone();
             // The payer's data from the Stripe Checkout overrides data given earlier.
-            session.inputs.buyer = page.buyer.clone().or(session.inputs.buyer);
+            session.inputs.buyer = checkout.buyer.clone().or(session.inputs.buyer);
             completed_by(&session, payment.attempt.number, &payment.attempt.quote, intent, context)
         }
-        Some(_) | None => disagrees(session, payment, page, context),
+        Some(_) | None => disagrees(session, payment, checkout, context),
     }
 }
 
@@ -245,10 +245,10 @@ fn paid(
 fn disagrees(
     session: &Session,
     payment: &StripeCheckoutPayment,
-    page: &StripeCheckoutSnapshot,
+    checkout: &StripeCheckoutSnapshot,
     context: &Context<'_>,
 ) -> Transition {
-    let intent = page.intent.as_ref().map(|(intent, _)| intent.clone());
+    let intent = checkout.intent.as_ref().map(|(intent, _)| intent.clone());
     let mut transition = frozen(session, payment, intent.clone(), FreezeReason::PaymentDisagrees);
     if let Some(intent) = intent {
         flag(&mut transition, &intent, FlagReason::PaymentDisagrees, context);
@@ -269,13 +269,13 @@ fn frozen(
     Transition::to(next)
 }
 
-fn agrees(payment: &StripeCheckoutPayment, page: &StripeCheckoutSnapshot, context: &Context<'_>) -> bool {
+fn agrees(payment: &StripeCheckoutPayment, checkout: &StripeCheckoutSnapshot, context: &Context<'_>) -> bool {
     let charge = &payment.attempt.expected;
-    page.amount == charge.total
-        && page.livemode == context.view.mode.livemode()
-        && page.session.as_ref() == Some(&charge.session)
-        && page.revision == Some(charge.revision)
-        && page.attempt == Some(charge.attempt)
+    checkout.amount == charge.total
+        && checkout.livemode == context.view.mode.livemode()
+        && checkout.session.as_ref() == Some(&charge.session)
+        && checkout.revision == Some(charge.revision)
+        && checkout.attempt == Some(charge.attempt)
 }
 
 /// The Stripe Checkout was never created.
@@ -332,7 +332,6 @@ fn over(
     Transition { attempt: Some(ended(payment.attempt.number, end)), ..Transition::to(next) }
 }
 
-/// A reading failed.
 pub(crate) fn read_failed(
     session: &Session,
     payment: &StripeCheckoutPayment,

@@ -42,7 +42,7 @@ const AFTER_END: Span = Span::seconds(2);
 impl StripeCheckoutPayment {
     /// A caller waits for its result, or a notification said that it was paid: it is polled now, and often for a
     /// while.
-    pub(crate) fn is_awaited(&mut self, now: Timestamp) {
+    pub(crate) fn poll_soon(&mut self, now: Timestamp) {
         self.awaited = true;
         // Also if it is awaited already: an answer that is on its way may be older than the awaited change.
         self.attempt.retry.tries = 0;
@@ -50,10 +50,10 @@ impl StripeCheckoutPayment {
     }
 
     /// A shopper returns from it. Returns whether it is polled at once.
-    pub(crate) fn is_come_back_from(&mut self, now: Timestamp) -> bool {
+    pub(crate) fn record_return(&mut self, now: Timestamp) -> bool {
         self.returns = self.returns.saturating_add(1);
         if self.returns <= RETURNS {
-            self.is_awaited(now);
+            self.poll_soon(now);
             return true;
         }
         self.attempt.retry.by(now + SOON);

@@ -13,13 +13,18 @@ use crate::domain::time::Timestamp;
 #[derive(Clone, Debug)]
 pub(crate) enum Cause {
     /// A cause that the new state already shows.
-    Untold,
-    /// An answer or a reading of Stripe.
-    AttemptObserved { attempt: AttemptNumber, seen: Box<Observation>, answer: Box<StripeAnswer> },
+    Unstated,
+    AttemptObserved {
+        attempt: AttemptNumber,
+        seen: Box<Observation>,
+        answer: Box<StripeAnswer>,
+    },
     /// A decision of an operator.
     Decided(Decision),
     /// An answer or a reading about a paid order; the order activity shows the changes.
-    OrderObserved { request_id: Option<String> },
+    OrderObserved {
+        request_id: Option<String>,
+    },
 }
 
 impl Cause {
@@ -56,7 +61,7 @@ impl Cause {
             | Event::Fulfilled(_)
             | Event::Reconciled(_)
             | Event::TimeOut
-            | Event::RepeatingEnded => Self::Untold,
+            | Event::RepeatingEnded => Self::Unstated,
         }
     }
 }
@@ -71,7 +76,7 @@ pub(crate) fn entries(
     let next = &transition.next;
     let mut happened = Vec::new();
     match cause {
-        Cause::Untold | Cause::OrderObserved { .. } => {}
+        Cause::Unstated | Cause::OrderObserved { .. } => {}
         Cause::AttemptObserved { attempt, seen, answer } => {
             let tries = unconfirmed::tries(next, *attempt).or_else(|| tries(next));
             happened.extend(stripe(*attempt, seen, StripeAnswer::clone(answer), tries));
@@ -111,7 +116,7 @@ pub(crate) fn entries(
 fn aftersales(before: Option<&OrderActivity>, next: &OrderActivity, cause: &Cause) -> Vec<TimelineEvent> {
     let request_id = match cause {
         Cause::OrderObserved { request_id } => request_id.clone(),
-        Cause::Untold | Cause::AttemptObserved { .. } | Cause::Decided(_) => None,
+        Cause::Unstated | Cause::AttemptObserved { .. } | Cause::Decided(_) => None,
     };
     let none = OrderActivity::default();
     let before = before.unwrap_or(&none);
@@ -167,9 +172,10 @@ fn stripe(
         Observation::PaymentIntent(PaymentIntentSnapshot { id, status, .. }) => {
             (format!("payment {}", status.as_str()), Some(id.clone()))
         }
-        Observation::StripeCheckout(page) => {
-            (format!("page {}", page.status.as_str()), page.intent.as_ref().map(|(intent, _)| intent.clone()))
-        }
+        Observation::StripeCheckout(checkout) => (
+            format!("stripe_checkout {}", checkout.status.as_str()),
+            checkout.intent.as_ref().map(|(intent, _)| intent.clone()),
+        ),
         Observation::Declined { intent, requires_3ds: true, .. } => {
             ("3D Secure demanded".to_owned(), intent.clone())
         }

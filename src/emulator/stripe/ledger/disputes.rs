@@ -60,7 +60,7 @@ impl Ledger {
     }
 
     /// Raises the dispute of a test card.
-    pub(super) fn dispute_by_card(&mut self, at: usize, context: &mut ChangeContext<'_>) {
+    pub(super) fn open_card_dispute(&mut self, at: usize, context: &mut ChangeContext<'_>) {
         let intent = &self.intents[at];
         let paid = intent.latest_charge().filter(|charge| matches!(charge.state, ChargeState::Succeeded));
         if paid.is_some_and(|charge| charge.source.instrument.later() == Later::IsDisputed) {

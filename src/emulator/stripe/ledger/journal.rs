@@ -54,7 +54,7 @@ impl Ledger {
             self.record_event(of_charge, charge, context);
         }
         self.record_event(of_intent, shown, context);
-        self.dispute_by_card(at, context);
+        self.open_card_dispute(at, context);
     }
 
     /// The events since the last call.

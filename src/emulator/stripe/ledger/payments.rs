@@ -132,7 +132,7 @@ impl Ledger {
             if succeeds { token.capture(intent.amount, context.now) } else { token.release(intent.amount) }
         });
         self.record_attempt_events(at, true, context);
-        self.settle_session_of(&intent, context);
+        self.finish_session_of(&intent, context);
         true
     }
 

@@ -221,7 +221,7 @@ impl Ledger {
     }
 
     /// Updates the session of a payment that has just been decided.
-    pub(super) fn settle_session_of(&mut self, intent: &PaymentIntent, context: &mut ChangeContext<'_>) {
+    pub(super) fn finish_session_of(&mut self, intent: &PaymentIntent, context: &mut ChangeContext<'_>) {
         let Some(at) = self.session_of_payment(&intent.id) else { return };
         let paid = intent.status == Status::Succeeded;
         self.sessions[at].paid = paid;

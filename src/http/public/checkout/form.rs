@@ -1,15 +1,15 @@
-//! The forms of the checkout page: parsed by the same rules as the tools' arguments.
+//! The forms of the checkout page.
 
 use actix_web::web;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
 
-use crate::domain::checkout::model::Command;
+use crate::domain::address::Buyer;
+use crate::domain::checkout::model::{Command, Patch};
+use crate::domain::contact::{self, AddressText, ContactError};
 use crate::domain::ids::Revision;
 use crate::http::public::body;
 use crate::http::public::html::PageKind;
-use crate::protocol::mcp::{ArgumentError, patch};
 use crate::protocol::texts::shopper::ShopperTexts;
 
 /// The largest form, in bytes.
@@ -101,39 +101,58 @@ pub(super) struct Edit {
 
 impl Edit {
     /// The command; `Err` names the wrong field and the problem.
-    pub(super) fn command(&self) -> Result<Command, ArgumentError> {
-        let revision = Some(Revision(self.revision));
-        let patch = patch(self.arguments())?;
-        Ok(Command::Update { revision, patch })
+    pub(super) fn command(&self) -> Result<Command, FormError> {
+        Ok(Command::Update { revision: Some(Revision(self.revision)), patch: self.patch()? })
     }
 
-    fn arguments(&self) -> Map<String, Value> {
-        let mut arguments = Map::new();
-        let address = [&self.name, &self.line_one, &self.city, &self.postal_code];
-        if address.iter().any(|field| !field.trim().is_empty()) {
-            arguments.insert(
-                "fulfillment_address".to_owned(),
-                json!({
-                    "name": self.name.trim(), "line_one": self.line_one.trim(), "line_two": self.line_two.trim(),
-                    "city": self.city.trim(), "state": self.state.trim(), "country": self.country.trim(),
-                    "postal_code": self.postal_code.trim(), "phone_number": self.phone_number.trim(),
-                }),
-            );
-        }
-        if !self.email.trim().is_empty() {
-            arguments.insert("buyer".to_owned(), json!({ "email": self.email.trim() }));
-        }
-        // An option chosen for another country may not be offered in this one.
-        if !self.option.is_empty() && self.options_of == self.country {
-            arguments.insert("fulfillment_option_id".to_owned(), self.option.clone().into());
-        }
-        arguments
+    fn patch(&self) -> Result<Patch, FormError> {
+        let written = AddressText {
+            name: &self.name,
+            line_one: &self.line_one,
+            line_two: &self.line_two,
+            city: &self.city,
+            state: &self.state,
+            country: &self.country,
+            postal_code: &self.postal_code,
+            phone_number: &self.phone_number,
+        };
+        let has_address = [&self.name, &self.line_one, &self.city, &self.postal_code]
+            .iter()
+            .any(|field| !field.trim().is_empty());
+        let email = contact::email(&self.email)?;
+        Ok(Patch {
+            cart: None,
+            buyer: email.map(|email| Buyer { email: Some(email), ..Buyer::default() }),
+            address: has_address.then(|| written.parse()).transpose()?,
+            // An option chosen for another country may not be offered in this one.
+            option_id: Some(&self.option)
+                .filter(|id| !id.is_empty() && self.options_of == self.country)
+                .map(|id| id.parse().map_err(|_| FormError::Unreadable))
+                .transpose()?,
+        })
     }
 }
 
-/// A wrong field, as a message for a shopper.
-pub(super) fn told(wrong: &ArgumentError, shopper: ShopperTexts<'_>) -> String {
-    shopper
-        .field(wrong.field(), wrong.is_missing)
-        .unwrap_or_else(|| shopper.messages().form_unreadable.clone())
+/// Why a form has no effect.
+#[derive(Debug)]
+pub(super) enum FormError {
+    Contact(ContactError),
+    /// Our page does not send such a form.
+    Unreadable,
+}
+
+impl From<ContactError> for FormError {
+    fn from(error: ContactError) -> Self {
+        Self::Contact(error)
+    }
+}
+
+impl FormError {
+    /// The message for a shopper.
+    pub(super) fn message(&self, shopper: ShopperTexts<'_>) -> String {
+        match self {
+            Self::Contact(wrong) => shopper.field(wrong.field, wrong.is_missing()),
+            Self::Unreadable => shopper.messages().form_unreadable.clone(),
+        }
+    }
 }

@@ -151,7 +151,6 @@ impl CheckoutLink {
     }
 }
 
-/// Shows the checkout.
 async fn show(request: HttpRequest, path: web::Path<PagePath>, public: web::Data<Public>) -> HttpResponse {
     match CheckoutLink::of(TenantRequest::of(&request, &public), &request, &path) {
         Ok(link_holder) => link_holder.page(StatusCode::OK, LastSubmission::default()).await,
@@ -207,12 +206,12 @@ async fn edit(
     match form.command() {
         Err(wrong) => {
             let view = link_holder.merchant.view();
-            let told = form::told(&wrong, link_holder.shopper(&view));
-            link_holder.page(StatusCode::BAD_REQUEST, LastSubmission::wrong(&told, &form)).await
+            let message = wrong.message(link_holder.shopper(&view));
+            link_holder.page(StatusCode::BAD_REQUEST, LastSubmission::wrong(&message, &form)).await
         }
         Ok(command) => match link_holder.merchant.ask(&link_holder.id, command).await {
             Ok(answer) => CheckoutLink::link(&answer),
-            Err(rejection) => link_holder.told(&rejection).await,
+            Err(rejection) => link_holder.rejected(&rejection).await,
         },
     }
 }
@@ -252,13 +251,13 @@ async fn pay(
                 link_holder.rendered(StatusCode::CONFLICT, &answer, LastSubmission::plain())
             }
         }
-        Err(rejection) => link_holder.told(&rejection).await,
+        Err(rejection) => link_holder.rejected(&rejection).await,
     }
 }
 
 impl CheckoutLink {
     /// The page, with the reason of a rejection.
-    async fn told(&self, rejection: &Rejection) -> HttpResponse {
+    async fn rejected(&self, rejection: &Rejection) -> HttpResponse {
         let view = self.merchant.view();
         let said = self.shopper(&view).rejection(rejection);
         self.page(StatusCode::CONFLICT, LastSubmission::said(&said)).await

@@ -25,10 +25,10 @@ pub(super) fn render(
     let shop = ShopPage { view: rendering.view, language: rendering.language };
     let texts = shop.texts();
     let messages = messages::of_session(session, answer.notice.as_ref(), rendering);
-    let mut told: Vec<&str> = last.said.into_iter().collect();
-    told.extend(messages.iter().map(|message| message.content.as_str()));
-    told.dedup();
-    let told = html::each(told, |text| format!("<p class=said>{}</p>", escape(text)));
+    let mut messages_html: Vec<&str> = last.said.into_iter().collect();
+    messages_html.extend(messages.iter().map(|message| message.content.as_str()));
+    messages_html.dedup();
+    let messages_html = html::each(messages_html, |text| format!("<p class=said>{}</p>", escape(text)));
     let state = &session.state;
     let (waits, forms) = if state.is_payable(now) {
         (false, both_forms(session, shop, link, last.typed))
@@ -46,7 +46,7 @@ pub(super) fn render(
         format!("<p>{paid} <a href=\"{}\">{number}</a></p>", escape(&placed.permalink))
     });
     let body = format!(
-        "<h2>{heading}</h2>{told}{order}{table}{forms}{links}",
+        "<h2>{heading}</h2>{messages_html}{order}{table}{forms}{links}",
         heading = escape(&texts.your_order),
         table = table(session, shop),
         links = html::links(shop)

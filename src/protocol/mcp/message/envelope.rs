@@ -12,7 +12,6 @@ use super::super::fault::Fault;
 /// A message whose envelope is well-formed.
 #[derive(Debug)]
 pub struct Envelope<'a> {
-    /// The kind of message.
     pub kind: MessageKind<'a>,
     /// `method`; empty for a response.
     pub method: String,

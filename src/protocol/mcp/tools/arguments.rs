@@ -5,24 +5,27 @@
 
 use serde_json::{Map, Value};
 
+use crate::domain::address::ContactField;
+
 /// An invalid argument, as a message for a model or a developer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path} {problem}{}. Send {send}.", quoted(.stranger.as_deref()))]
+#[error("{path} {problem}{}. Send {send}.", quoted(.unknown_key.as_deref()))]
 pub struct ArgumentError {
     /// The path: `items[0].quantity`.
     pub path: String,
-    /// The problem.
     pub problem: String,
     /// The name of a member that is not allowed. It is the caller's text, so it is returned to the caller only.
-    pub stranger: Option<String>,
+    pub unknown_key: Option<String>,
     /// The expected value.
     pub send: String,
     /// Whether a member is missing, as opposed to wrong.
     pub is_missing: bool,
+    /// The field that the shopper would know it by.
+    pub contact: Option<ContactField>,
 }
 
-fn quoted(stranger: Option<&str>) -> String {
-    stranger.map(|stranger| format!(" \"{stranger}\"")).unwrap_or_default()
+fn quoted(unknown_key: Option<&str>) -> String {
+    unknown_key.map(|unknown_key| format!(" \"{unknown_key}\"")).unwrap_or_default()
 }
 
 impl ArgumentError {
@@ -30,9 +33,10 @@ impl ArgumentError {
         Self {
             path: path.into(),
             problem: problem.into(),
-            stranger: None,
+            unknown_key: None,
             send: send.into(),
             is_missing: false,
+            contact: None,
         }
     }
 
@@ -41,15 +45,9 @@ impl ArgumentError {
         Self { is_missing: true, ..Self::new(path, "is missing", send) }
     }
 
-    /// The name of the field that the error is about.
-    #[must_use]
-    pub fn field(&self) -> &str {
-        self.path.rsplit('.').next().unwrap_or(&self.path)
-    }
-
     /// The problem for the log, without any text of the caller.
     pub(crate) fn cause(&self) -> String {
-        let member = if self.stranger.is_some() { " a member that is not known" } else { "" };
+        let member = if self.unknown_key.is_some() { " a member that is not known" } else { "" };
         format!("{} {}{member}", self.path, self.problem)
     }
 }
@@ -77,13 +75,13 @@ impl<'a> Object<'a> {
             None => Ok(()),
             Some(key) => {
                 let place = if self.path.is_empty() { "the arguments" } else { self.path.as_str() };
-                let stranger = Some(super::super::fault::clip(key));
+                let unknown_key = Some(super::super::fault::clip(key));
                 let send = if known.is_empty() {
                     "no arguments".to_owned()
                 } else {
                     format!("only {}", known.join(", "))
                 };
-                Err(ArgumentError { stranger, ..ArgumentError::new(place, "may not hold", send) })
+                Err(ArgumentError { unknown_key, ..ArgumentError::new(place, "may not hold", send) })
             }
         }
     }
@@ -146,7 +144,6 @@ impl<'a> Object<'a> {
             .ok_or_else(|| ArgumentError::new(self.path(key), "must be true or false", "true or false"))
     }
 
-    /// An object.
     pub(super) fn object(&self, key: &str, send: &str) -> Result<Option<Object<'a>>, ArgumentError> {
         let Some(value) = self.get(key) else { return Ok(None) };
         match value.as_object() {

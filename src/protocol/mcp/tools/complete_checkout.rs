@@ -94,7 +94,7 @@ pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
 /// The text for a host's call with invalid arguments: its meaning for the shopper, then the problem.
 pub(super) fn not_taken(error: &ArgumentError, view: &MerchantView) -> String {
     let next = if view.checkout.method.opens_stripe_checkouts() {
-        "Please pay on the shop's own page instead; start_hosted_checkout tells where it is."
+        "Please pay on the shop's own page instead; start_hosted_checkout returns its address."
     } else {
         "Please try again, or ask the shop."
     };
@@ -130,23 +130,24 @@ pub(super) fn render(answer: &Answer, rendering: Rendering<'_>) -> Option<ToolRe
     }
     let sheet = PaymentSheet::of(&answer.session, answer.notice.as_ref(), rendering);
     let page = answer.checkout_page.as_deref();
-    told(&Completion::unpaid(if closed { sheet.without_person() } else { sheet }, page, rendering))
+    tool_result(&Completion::unpaid(if closed { sheet.without_person() } else { sheet }, page, rendering))
 }
 
 /// The result if the deadline passed first: never "failed", since the charge continues.
 pub(super) fn undecided(session: &Capability, rendering: Rendering<'_>) -> Option<ToolResult> {
-    told(&Completion::undecided(session, rendering))
+    tool_result(&Completion::undecided(session, rendering))
 }
 
 /// The next call for a model after a payment that did not take place; none while the shop checks a payment.
 fn next_call(completion: &Completion) -> Option<&'static str> {
-    let is_told = |code: NoticeCode| completion.messages.iter().any(|told| told.code == Some(code.as_str()));
-    if is_told(NoticeCode::Conflict) {
+    let has_message =
+        |code: NoticeCode| completion.messages.iter().any(|told| told.code == Some(code.as_str()));
+    if has_message(NoticeCode::Conflict) {
         return None;
     }
     match completion.status {
         SheetStatus::ReadyForPayment
-            if is_told(NoticeCode::PaymentDeclined) || is_told(NoticeCode::Requires3ds) =>
+            if has_message(NoticeCode::PaymentDeclined) || has_message(NoticeCode::Requires3ds) =>
         {
             Some("To pay after all, call complete_checkout with another token of the payment sheet.")
         }
@@ -158,11 +159,11 @@ fn next_call(completion: &Completion) -> Option<&'static str> {
     }
 }
 
-fn told(completion: &Completion) -> Option<ToolResult> {
+fn tool_result(completion: &Completion) -> Option<ToolResult> {
     let said = sentences(&completion.messages);
     let sentence = match completion.status {
         SheetStatus::InProgress => {
-            "The payment is being processed; get_checkout tells when it is done.".to_owned()
+            "The payment is being processed; get_checkout returns the result.".to_owned()
         }
         SheetStatus::Completed => "Paid.".to_owned(),
         SheetStatus::ReadyForPayment | SheetStatus::NotReadyForPayment | SheetStatus::Canceled => {

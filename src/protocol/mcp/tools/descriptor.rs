@@ -10,7 +10,6 @@ use crate::protocol::apps::widget::Widget;
 
 /// The parts of a tool's entry.
 pub(super) struct Descriptor {
-    /// The tool.
     pub(super) name: ToolName,
     /// The title for people.
     pub(super) title: &'static str,
@@ -22,9 +21,7 @@ pub(super) struct Descriptor {
     pub(super) output: Value,
     /// Its effects.
     pub(super) hints: Hints,
-    /// Its callers.
     pub(super) callers: Callers,
-    /// The widget that shows its result.
     pub(super) shows: Option<Widget>,
     /// Shown while it runs, and after.
     pub(super) status: [&'static str; 2],
@@ -53,9 +50,7 @@ impl Hints {
 /// The callers of a tool.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Callers {
-    /// The model.
     Model,
-    /// The model and the widget.
     ModelAndWidget,
     /// The widget alone: MCP Apps hides it from the model.
     Widget,

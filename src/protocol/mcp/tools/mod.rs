@@ -33,7 +33,7 @@ pub use show_product::ShowProduct;
 use super::era::Era;
 use super::result_meta::{Cache, tail};
 use crate::domain::channels::ContractVersion;
-use crate::domain::checkout::model::{Answer, Command, Patch, Rejection};
+use crate::domain::checkout::model::{Answer, Command, Rejection};
 use crate::domain::language::Language;
 use crate::domain::merchant::MerchantView;
 use crate::protocol::apps::messages::Message;
@@ -47,7 +47,6 @@ use crate::protocol::texts::shopper::ShopperTexts;
 pub enum ToolName {
     /// Searches the catalog by words and filters.
     SearchProducts,
-    /// Shows one product in the widget.
     ShowBuyProductWidget,
     /// Shows items in the widget, by OpenAI's product-checkout contract.
     CheckoutSession,
@@ -128,7 +127,6 @@ pub enum ToolCall {
 /// A call that needs nothing but the view.
 #[derive(Debug)]
 pub enum ReadCall {
-    /// `search_products`.
     SearchProducts(SearchProducts),
     /// `show-buy-product-widget`.
     ShowProduct(ShowProduct),
@@ -137,9 +135,7 @@ pub enum ReadCall {
 /// A call to a session.
 #[derive(Debug)]
 pub struct SessionCall {
-    /// The session.
     pub target: Target,
-    /// The command to it.
     pub command: Command,
 }
 
@@ -155,7 +151,6 @@ pub enum Target {
 /// The outcome of a call.
 #[derive(Debug)]
 pub enum CallOutcome {
-    /// The result of a read call.
     Read(ToolResult),
     /// A session's reply. Charging and frozen sessions have the status `in_progress`.
     Session(Box<Answer>),
@@ -181,12 +176,6 @@ pub fn answer_from_view(call: &ReadCall, view: &MerchantView) -> CallOutcome {
         ReadCall::SearchProducts(call) => call.answer(view),
         ReadCall::ShowProduct(call) => call.answer(view),
     })
-}
-
-/// Parses a shopper's inputs from the arguments of `update_checkout`.
-pub fn patch(mut arguments: Map<String, Value>) -> Result<Patch, ArgumentError> {
-    tidied::tidy(&mut arguments);
-    checkout_input::patch(&arguments::Object::root(&arguments))
 }
 
 /// The capability in these arguments, whatever else is wrong with them.
@@ -229,7 +218,7 @@ pub(super) fn wrong(
 ) -> ToolResult {
     let shopper = ShopperTexts::of(view, language);
     let texts = shopper.messages();
-    let told = match tool {
+    let shopper_text = match tool {
         ToolName::CompleteCheckout if view.checkout.method.opens_stripe_checkouts() => {
             texts.payment_not_taken_pay_on_page.clone()
         }
@@ -242,7 +231,8 @@ pub(super) fn wrong(
         | ToolName::StartHostedCheckout
         | ToolName::GetCheckout
         | ToolName::CancelCheckout => {
-            shopper.field(error.field(), error.is_missing).unwrap_or_else(|| texts.not_done.clone())
+            let field = error.contact.map(|field| shopper.field(field, error.is_missing));
+            field.unwrap_or_else(|| texts.not_done.clone())
         }
     };
     let for_model = match tool {
@@ -256,7 +246,7 @@ pub(super) fn wrong(
         | ToolName::GetCheckout
         | ToolName::CancelCheckout => error.to_string(),
     };
-    refused(for_model, &told)
+    refused(for_model, &shopper_text)
 }
 
 /// The key in a result's `_meta` for the shopper's text of a failure, for the widget.

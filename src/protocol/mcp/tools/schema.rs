@@ -322,7 +322,7 @@ fn payment_sheet() -> Value {
     });
     json!({
         "type": "object",
-        "description": "The session as the payment sheet takes it.",
+        "description": "The session in the form of the payment sheet.",
         "properties": {
             "id": { "type": "string", "description": "Session and revision." },
             "payment_provider": {

@@ -50,7 +50,7 @@ impl Simulation {
             }
         }
         for (session, (_, row, _)) in &self.store.rows {
-            if !row.state.is_terminal() || row.activity.asking().is_some() {
+            if !row.state.is_terminal() || row.activity.refund_attempt().is_some() {
                 return Err(format!("liveness: {session} stays {} for ever", row.state.name()));
             }
             if row.activity.is_unsettled_since(Timestamp::from_millis(0)) {

@@ -18,8 +18,9 @@ pub(crate) fn fulfill(
     let activity = &session.activity;
     let rest = fulfillment.items.is_empty();
     if let Some(known) = activity.fulfillments.iter().find(|known| known.reference == fulfillment.reference) {
-        let told = if rest { &known.items } else { &fulfillment.items };
-        let again = Fulfillment { created: known.created, items: told.clone(), rest, ..fulfillment.clone() };
+        let stated = if rest { &known.items } else { &fulfillment.items };
+        let again =
+            Fulfillment { created: known.created, items: stated.clone(), rest, ..fulfillment.clone() };
         return if again == *known {
             Ok(Transition::to(session.clone()))
         } else {
@@ -59,11 +60,11 @@ pub(crate) fn fulfill(
 /// Each item once, with its total quantity; a quantity of zero stays zero.
 fn summed<'a>(items: impl IntoIterator<Item = &'a Fulfilled>) -> Vec<Fulfilled> {
     let mut sums: Vec<Fulfilled> = Vec::new();
-    for told in items {
-        match sums.iter_mut().find(|known| known.item == told.item) {
-            Some(known) if known.quantity == 0 || told.quantity == 0 => known.quantity = 0,
-            Some(known) => known.quantity = known.quantity.saturating_add(told.quantity),
-            None => sums.push(told.clone()),
+    for stated in items {
+        match sums.iter_mut().find(|known| known.item == stated.item) {
+            Some(known) if known.quantity == 0 || stated.quantity == 0 => known.quantity = 0,
+            Some(known) => known.quantity = known.quantity.saturating_add(stated.quantity),
+            None => sums.push(stated.clone()),
         }
     }
     sums

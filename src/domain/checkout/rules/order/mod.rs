@@ -20,15 +20,14 @@ use crate::domain::time::Timestamp;
 use polling::{poll_again, schedule};
 use refund::Freshness;
 
-/// The quote and the payment of a paid session.
 fn paid(session: &Session) -> Result<(&Quote, &PaymentIntentId), Rejection> {
     session.paid().ok_or(Rejection::Operator(OperatorRejection::NotPaid(session.state.name())))
 }
 
 /// When a paid session's next work is due.
 pub(crate) fn due(activity: &OrderActivity) -> Option<Timestamp> {
-    let asking = activity.asking().map(|(_, asking)| asking.retry.next_try);
-    [asking, activity.next_poll_at].into_iter().flatten().min()
+    let attempt = activity.refund_attempt().map(|(_, attempt)| attempt.retry.next_try);
+    [attempt, activity.next_poll_at].into_iter().flatten().min()
 }
 
 /// The work of a paid session that is due.
@@ -39,7 +38,7 @@ pub(crate) fn work(session: &Session, payment: &PaymentIntentId, now: Timestamp)
 /// The reading that shows the state of an order.
 fn poll(session: &Session, payment: &PaymentIntentId) -> Effect {
     let account = session.account.clone();
-    let undecided = session.activity.asking().is_some();
+    let undecided = session.activity.refund_attempt().is_some();
     Effect::Order(OrderEffect::Read { payment: payment.clone(), account, undecided })
 }
 
@@ -56,15 +55,15 @@ pub(crate) fn apply_observation(
     }
     match seen {
         OrderObservation::RefundAnswered { number, answer: RefundAnswer::Made(seen) } => {
-            let told = refund::made(&mut next.activity, number, &seen);
-            if told != Freshness::Known {
+            let freshness = refund::made(&mut next.activity, number, &seen);
+            if freshness != Freshness::Known {
                 order_changes.push(OrderChange::Refunded(seen.id));
                 // A reading that is due anyway stays due.
                 let due = next.activity.next_poll_at;
                 schedule(&mut next, true, context);
                 next.activity.next_poll_at = [due, next.activity.next_poll_at].into_iter().flatten().min();
             }
-            if told == Freshness::Stored {
+            if freshness == Freshness::Stored {
                 next.activity.poll_now(context.moment.now);
             }
         }

@@ -13,7 +13,7 @@ use crate::domain::checkout::model::{
 use crate::domain::ids::{AccountId, PaymentIntentId, RefundNumber, SessionId, Tenant};
 use crate::domain::money::Money;
 use crate::domain::order::{
-    Asking, LastAnswer, OrderActivity, Refund, RefundOrigin, RefundRefusal, RefundState,
+    LastAnswer, OrderActivity, Refund, RefundAttempt, RefundOrigin, RefundRefusal, RefundState,
 };
 use crate::domain::retry::{LONGEST_PAUSE, Retry};
 use crate::domain::sends::{ABSENCE_INTERVAL, Sends};
@@ -68,7 +68,7 @@ pub(crate) fn refund(
     if asked_before(session, request)?.is_some() {
         return Ok(Transition::to(session.clone()));
     }
-    if session.activity.asking().is_some() {
+    if session.activity.refund_attempt().is_some() {
         return Err(Rejection::Operator(OperatorRejection::RefundUnderWay));
     }
     let account = session.account.as_ref().ok_or(Rejection::Shop(ShopRejection::AccountUnknown))?;
@@ -99,9 +99,9 @@ pub(crate) fn refund(
         amount: Money::new(minor, paid.currency),
         reason: request.reason,
         created: now,
-        state: RefundState::Asking(Asking {
+        state: RefundState::Requested(RefundAttempt {
             repeat_until: now + REPEAT,
-            looking: false,
+            searching: false,
             retry: Retry::at(now),
             sends: Sends::default(),
             last_answer: None,
@@ -130,8 +130,8 @@ pub(crate) fn refund(
 /// Whether the next try of a refund is further off than the longest pause: then the clock was set back.
 pub(crate) fn beyond_any_pause(activity: &OrderActivity, now: Timestamp) -> bool {
     activity
-        .asking()
-        .is_some_and(|(_, asking)| asking.retry.is_beyond(LONGEST_PAUSE, now) && !asking.sends.waits(now))
+        .refund_attempt()
+        .is_some_and(|(_, attempt)| attempt.retry.is_beyond(LONGEST_PAUSE, now) && !attempt.sends.waits(now))
 }
 
 /// The work for a refund that is due; `None` if there is none, or if only a reading can decide.
@@ -140,11 +140,12 @@ pub(crate) fn work(activity: &OrderActivity, now: Timestamp) -> Option<Work> {
         let answer = RefundAnswer::Inconclusive(unknown);
         Work::Step(Box::new(Event::OrderObserved(OrderObservation::RefundAnswered { number, answer })))
     };
-    let due = |asking: &Asking| asking.retry.next_try <= now || beyond_any_pause(activity, now);
-    let (number, asking) = activity.asking().filter(|(_, asking)| due(asking) && !asking.looking)?;
-    Some(if now >= asking.repeat_until {
+    let due = |attempt: &RefundAttempt| attempt.retry.next_try <= now || beyond_any_pause(activity, now);
+    let (number, attempt) =
+        activity.refund_attempt().filter(|(_, attempt)| due(attempt) && !attempt.searching)?;
+    Some(if now >= attempt.repeat_until {
         unknown(number, Inconclusive { cannot_repeat: true, ..Inconclusive::default() })
-    } else if asking.retry.tries == 0 {
+    } else if attempt.retry.tries == 0 {
         // Due, and without an answer: the answer to the first send was lost with the process that waited for it.
         unknown(number, Inconclusive::default())
     } else {
@@ -167,14 +168,14 @@ pub(crate) enum Freshness {
 pub(crate) fn made(activity: &mut OrderActivity, number: RefundNumber, seen: &RefundSnapshot) -> Freshness {
     let asked = |refund: &&mut Refund| refund.origin.as_ref().is_some_and(|origin| origin.number == number);
     let Some(refund) = activity.refunds.iter_mut().find(asked) else { return Freshness::Known };
-    let told = match &refund.state {
+    let freshness = match &refund.state {
         RefundState::Made { .. } => return Freshness::Known,
-        RefundState::Asking(asking) if asking.retry.tries == 0 && !asking.looking => Freshness::Fresh,
-        RefundState::Asking(_) | RefundState::Refused { .. } => Freshness::Stored,
+        RefundState::Requested(attempt) if attempt.retry.tries == 0 && !attempt.searching => Freshness::Fresh,
+        RefundState::Requested(_) | RefundState::Refused { .. } => Freshness::Stored,
     };
     refund.amount = seen.amount;
     refund.state = RefundState::Made { id: seen.id.clone(), status: seen.status };
-    told
+    freshness
 }
 
 /// Records a refund that Stripe shows: one that was requested here, one that is known, or one that was made
@@ -210,8 +211,8 @@ pub(crate) fn take(activity: &mut OrderActivity, session: &SessionId, seen: &Ref
     true
 }
 
-fn asking_mut(activity: &mut OrderActivity) -> Option<(RefundNumber, &mut Refund)> {
-    let asked = |refund: &&mut Refund| matches!(refund.state, RefundState::Asking(_));
+fn refund_attempt_mut(activity: &mut OrderActivity) -> Option<(RefundNumber, &mut Refund)> {
+    let asked = |refund: &&mut Refund| matches!(refund.state, RefundState::Requested(_));
     let refund = activity.refunds.iter_mut().find(asked)?;
     Some((refund.origin.as_ref()?.number, refund))
 }
@@ -223,35 +224,35 @@ pub(crate) fn answered(
     answer: RefundAnswer,
     context: &Context<'_>,
 ) -> bool {
-    let Some((_, refund)) = asking_mut(activity).filter(|(asking, _)| *asking == number) else {
+    let Some((_, refund)) = refund_attempt_mut(activity).filter(|(attempt, _)| *attempt == number) else {
         return false;
     };
-    let RefundState::Asking(asking) = &mut refund.state else { return false };
+    let RefundState::Requested(attempt) = &mut refund.state else { return false };
     if let Some(last) = last_answer(&answer) {
-        asking.last_answer = Some(last);
+        attempt.last_answer = Some(last);
     }
     match answer {
         // No other send of it, such as one whose answer was lost, may have made it.
-        RefundAnswer::Refused { why, stored } if stored || asking.retry.tries == 0 && !asking.looking => {
+        RefundAnswer::Refused { why, stored } if stored || attempt.retry.tries == 0 && !attempt.searching => {
             refund.state = RefundState::Refused { reason: RefundRefusal::Refused { detail: why } };
             return true;
         }
         // At the next send Stripe says whether this refusal holds for every send.
-        RefundAnswer::Refused { .. } if !asking.looking && !asking.sends.refused => {
-            asking.sends.refused = true;
-            again(asking, None, context);
+        RefundAnswer::Refused { .. } if !attempt.searching && !attempt.sends.refused => {
+            attempt.sends.refused = true;
+            again(attempt, None, context);
         }
-        RefundAnswer::Inconclusive(unknown) if !asking.looking => {
-            let hopeless = unknown.is_final() || context.moment.now >= asking.repeat_until;
-            if hopeless { search(asking, context) } else { again(asking, unknown.retry_after, context) }
+        RefundAnswer::Inconclusive(unknown) if !attempt.searching => {
+            let hopeless = unknown.is_final() || context.moment.now >= attempt.repeat_until;
+            if hopeless { search(attempt, context) } else { again(attempt, unknown.retry_after, context) }
         }
-        RefundAnswer::Refused { .. } | RefundAnswer::Conflict => search(asking, context),
+        RefundAnswer::Refused { .. } | RefundAnswer::Conflict => search(attempt, context),
         RefundAnswer::KeyRefused
         | RefundAnswer::Unverified
         | RefundAnswer::OtherAccount
         | RefundAnswer::Inconclusive(_)
         | RefundAnswer::Made(_) => {
-            again(asking, None, context);
+            again(attempt, None, context);
         }
     }
     false
@@ -282,60 +283,60 @@ fn cut(id: &str) -> String {
 }
 
 /// The request is no longer sent: from now on the refund is searched for.
-fn search(asking: &mut Asking, context: &Context<'_>) {
-    if !asking.looking {
-        asking.looking = true;
-        asking.sends.end(context.moment.now);
-        asking.retry.tries = 0;
+fn search(attempt: &mut RefundAttempt, context: &Context<'_>) {
+    if !attempt.searching {
+        attempt.searching = true;
+        attempt.sends.end(context.moment.now);
+        attempt.retry.tries = 0;
     }
-    asking.retry.next_try = context.moment.now;
+    attempt.retry.next_try = context.moment.now;
 }
 
-fn again(asking: &mut Asking, at_least: Option<Span>, context: &Context<'_>) {
+fn again(attempt: &mut RefundAttempt, at_least: Option<Span>, context: &Context<'_>) {
     let now = context.moment.now;
-    asking.retry.again(at_least, now, context.moment.jitter);
-    asking.sends.is_told_to_wait(at_least.is_some_and(|least| least > LONGEST_PAUSE), now);
-    if !asking.looking {
+    attempt.retry.again(at_least, now, context.moment.jitter);
+    attempt.sends.record_wait(at_least.is_some_and(|least| least > LONGEST_PAUSE), now);
+    if !attempt.searching {
         // The search begins at the last moment for sending: no pause lasts beyond it.
-        asking.retry.by(asking.repeat_until.max(now));
+        attempt.retry.by(attempt.repeat_until.max(now));
     }
 }
 
 /// A reading that is due was not made because the budget had no room: it is made later, and does not count as a try.
 pub(crate) fn put_off(activity: &mut OrderActivity, later: Timestamp, now: Timestamp) {
-    if let Some((_, Refund { state: RefundState::Asking(asking), .. })) = asking_mut(activity)
-        && asking.looking
-        && asking.retry.next_try <= now
+    if let Some((_, Refund { state: RefundState::Requested(attempt), .. })) = refund_attempt_mut(activity)
+        && attempt.searching
+        && attempt.retry.next_try <= now
     {
-        asking.retry.next_try = later;
+        attempt.retry.next_try = later;
     }
 }
 
 /// A reading failed.
 pub(crate) fn unread(activity: &mut OrderActivity, context: &Context<'_>) {
-    if let Some((_, Refund { state: RefundState::Asking(asking), .. })) = asking_mut(activity)
-        && asking.looking
+    if let Some((_, Refund { state: RefundState::Requested(attempt), .. })) = refund_attempt_mut(activity)
+        && attempt.searching
     {
-        again(asking, None, context);
+        again(attempt, None, context);
     }
 }
 
 /// A reading did not find the requested refund. If it was complete, on the right account, and begun at `proof`, it
 /// may prove that the refund does not exist.
 pub(crate) fn missed(activity: &mut OrderActivity, proof: Option<Timestamp>, context: &Context<'_>) {
-    let Some((_, refund)) = asking_mut(activity) else { return };
-    let RefundState::Asking(asking) = &mut refund.state else { return };
-    if !asking.looking {
+    let Some((_, refund)) = refund_attempt_mut(activity) else { return };
+    let RefundState::Requested(attempt) = &mut refund.state else { return };
+    if !attempt.searching {
         return;
     }
-    let Some(asked) = proof.filter(|asked| asking.sends.silence_counts(*asked, asking.repeat_until)) else {
-        again(asking, None, context);
+    let Some(asked) = proof.filter(|asked| attempt.sends.silence_counts(*asked, attempt.repeat_until)) else {
+        again(attempt, None, context);
         return;
     };
-    if asking.retry.not_found(asked) {
-        let reason = RefundRefusal::NotShown { last_answer: asking.last_answer.clone() };
+    if attempt.retry.not_found(asked) {
+        let reason = RefundRefusal::NotShown { last_answer: attempt.last_answer.clone() };
         refund.state = RefundState::Refused { reason };
     } else {
-        again(asking, Some(ABSENCE_INTERVAL), context);
+        again(attempt, Some(ABSENCE_INTERVAL), context);
     }
 }

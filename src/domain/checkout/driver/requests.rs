@@ -20,7 +20,12 @@ impl Driver {
         match begin(self.id.clone(), patch.clone(), &turn.context) {
             Err(rejection) => refuse(ask.request, rejection, turn.out),
             Ok(session) => {
-                let begun = Begun { before: None, cause: Cause::Untold, transition: Transition::to(session) };
+                let begun = Begun {
+                    before: None,
+                    placed: None,
+                    cause: Cause::Unstated,
+                    transition: Transition::to(session),
+                };
                 self.commit(Task { kind: TaskKind::Request(ask), tries }, begun, turn);
             }
         }

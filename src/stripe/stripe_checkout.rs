@@ -22,7 +22,7 @@ use crate::domain::time::Timestamp;
 
 /// Where Stripe redirects the shopper.
 #[derive(Clone, Debug)]
-pub struct PageLinks {
+pub struct ReturnUrls {
     /// After paying.
     pub success: String,
     /// After leaving without paying.
@@ -32,14 +32,13 @@ pub struct PageLinks {
 /// What a Stripe Checkout shows, and until when.
 #[derive(Clone, Copy, Debug)]
 pub struct StripeCheckoutOffer<'a> {
-    /// The quote.
     pub quote: &'a Quote,
     /// Until when it can be paid.
     pub expires: Timestamp,
     /// Filled in for the shopper.
     pub email: Option<&'a str>,
     /// The addresses for the redirects.
-    pub links: &'a PageLinks,
+    pub links: &'a ReturnUrls,
 }
 
 /// Why the body of a Stripe Checkout cannot be made.
@@ -151,7 +150,7 @@ fn rows(quote: &Quote) -> Result<Vec<Row>, StripeCheckoutError> {
 }
 
 /// The form-encoded body that creates a Stripe Checkout (`POST /v1/checkout/sessions`).
-pub fn encode_page(
+pub fn encode_stripe_checkout(
     intent: &AttemptIntent,
     offer: &StripeCheckoutOffer<'_>,
     view: &MerchantView,
