@@ -1,7 +1,7 @@
 //! merchant-gateway: many merchants' shops for AI assistants in one process, each checkout charged exactly once.
 //!
 //! Read the folders in this order and a purchase unfolds; imports only ever point upwards in the list
-//! (`tests/it/architecture.rs` fails on any other edge):
+//! (`tests/it/project/architecture.rs` fails on any other edge):
 //!
 //! 1. [`domain`]: money, catalog, pricing and the checkout machine; pure.
 //! 2. [`ports`]: clock, randomness and environment as parameters.

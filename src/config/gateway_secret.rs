@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_of_the_gateway_is_never_where_a_merchant_could_name_it() {
+    fn a_gateway_secret_ref_rejects_places_a_merchant_could_name() {
         let refusal = |text| GatewaySecretRef::parse(text).unwrap_err();
         assert_eq!(refusal("env:MERCHANT_A_KEY"), GatewaySecretRefError::ReservedVariable);
         assert_eq!(refusal("env:GATEWAY__X"), GatewaySecretRefError::ReservedVariable);

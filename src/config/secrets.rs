@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_reaches_only_the_merchants_own_variables_and_folder() {
+    fn a_secret_ref_reaches_only_the_merchants_own_places() {
         let id = merchant("harbor-coffee");
         let parse = |text: &str| SecretRef::parse(text, &id);
         assert_eq!(
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_with_one_underscore_behind_the_id_is_refused_and_the_right_one_told() {
+    fn a_variable_with_one_underscore_is_refused_with_a_correction() {
         let refused = SecretRef::parse("env:MERCHANT_HARBOR_COFFEE_STRIPE_KEY", &merchant("harbor-coffee"));
         let error = refused.unwrap_err();
         assert_eq!(

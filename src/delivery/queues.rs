@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_that_fails_is_asked_one_thing_at_a_time_and_rests_longer_and_longer() {
+    fn a_failing_receiver_gets_one_event_at_a_time_and_longer_rests() {
         let (queues, now) = (TenantQueues::default(), Instant::now());
         let mut rests = Vec::new();
         for _ in 0..12 {
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn when_all_places_are_taken_those_who_have_waited_longest_come_first() {
+    fn full_queues_serve_the_longest_waiting_tenant_first() {
         let (queues, now) = (TenantQueues::default(), Instant::now());
         let mut slots: Vec<Slot> =
             (0..OVERALL).map(|number| queues.take(&tenant(number % (OVERALL / 2)))).collect();

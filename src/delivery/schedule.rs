@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_is_never_taken_is_tried_for_three_days_less_and_less_often() {
+    fn an_undelivered_event_is_retried_ever_less_for_three_days() {
         for jitter in [0.0, 0.4, 0.999] {
             let moments = moments(jitter);
             assert_eq!(*moments.last().unwrap(), START + GIVE_UP, "the last try is at the very end");

@@ -479,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn a_territory_with_taxes_of_its_own_is_itself_when_it_is_written_as_a_part_of_a_country() {
+    fn a_territory_with_its_own_taxes_is_found_inside_a_country() {
         for (country, region, postal_code, territory) in [
             ("FR", "La Réunion", "97400", "RE"),
             ("FR", "", "97400", "RE"),

@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_that_say_nothing_of_what_is_wanted_are_left_out_unless_there_is_nothing_else() {
+    fn a_search_drops_stop_words_unless_it_has_no_others() {
         for (text, telling) in [
             ("coffee or mug", &["coffee", "mug"][..]),
             ("Do you have a mug for my mother?", &["mug", "mother"]),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_of_ten_thousand_products_looks_only_where_its_words_stand() {
+    fn a_search_of_many_products_reads_only_entries_of_its_words() {
         let ids: Vec<String> = (0..10_000).map(|at| format!("p{at}")).collect();
         let products = ids.iter().enumerate().map(|(at, id)| Searchable {
             id,

@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_end_of_the_sending_counts_and_nothing_is_waited_for_any_more() {
+    fn only_the_first_end_of_sending_counts_and_it_ends_the_wait() {
         let mut sends = ended();
         assert_eq!((sends.ended, sends.waits_since), (Some(ENDED), None));
         sends.end(ENDED + Span::hours(1));
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_may_arrive_for_a_day_after_the_sending_has_ended_or_could_have() {
+    fn a_request_may_arrive_for_a_day_after_its_last_possible_send() {
         for repeat_until in [ENDED, ENDED + Span::hours(3)] {
             assert_eq!(Sends::default().effective_by(repeat_until), None, "it is still sent");
             assert_eq!(ended().effective_by(repeat_until), Some(repeat_until + LATEST_ARRIVAL));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_that_stripe_asked_for_is_kept_unless_the_clock_was_set_back() {
+    fn a_pause_from_stripe_holds_unless_the_clock_is_set_back() {
         let told = Sends { waits_since: Some(ENDED), ..Sends::default() };
         assert!(told.waits(ENDED) && told.waits(ENDED + Span::hours(1)));
         assert!(!told.waits(Timestamp::from_seconds(0)) && !Sends::default().waits(ENDED));

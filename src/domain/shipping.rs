@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_goes_where_it_says_and_everywhere_where_it_says_nothing() {
+    fn a_shipping_option_serves_its_countries_or_all_if_it_has_none() {
         assert!(rule(&["US"]).serves(&address("US")) && !rule(&["US"]).serves(&address("CA")));
         assert!(rule(&[]).serves(&address("US")) && rule(&[]).serves(&address("CA")));
     }

@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_territory_that_an_earlier_session_names_as_a_country_is_taxed_as_the_state_that_it_is() {
+    fn a_territory_given_as_a_country_is_taxed_as_its_state() {
         let row = |state: Option<&str>, percent| RegionRate {
             country: "US".parse().unwrap(),
             state: state.map(str::to_owned),
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_states_row_goes_before_its_countrys_and_a_region_is_asked_for_where_only_it_can_tell() {
+    fn a_state_rate_precedes_its_countrys_and_may_require_a_region() {
         let row = |country: &str, state: Option<&str>, percent| RegionRate {
             country: country.parse().unwrap(),
             state: state.map(str::to_owned),

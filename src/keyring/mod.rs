@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mac_of_a_session_fits_one_tenant_mode_and_session_and_no_link() {
+    fn a_session_mac_fits_one_tenant_mode_and_session_and_no_link() {
         let (old, both, new) = (keyring(OLD, &[]), keyring(NEW, &[OLD]), keyring(NEW, &[]));
         let shop = tenant("harbor-coffee", Mode::Test);
         let mac = old.session_mac(&shop, "chk_1");
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_fits_one_key_of_one_tenant_and_survives_a_new_master_key() {
+    fn a_fingerprint_fits_one_tenants_key_and_survives_key_rotation() {
         let (old, both, new) = (keyring(OLD, &[]), keyring(NEW, &[OLD]), keyring(NEW, &[]));
         let (shop, key) = (tenant("harbor-coffee", Mode::Test), SecretString::from("sk_test_123"));
         let fingerprint = old.key_fingerprint(&shop, &key);

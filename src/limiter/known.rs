@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_payment_that_is_told_again_from_many_networks_makes_one_of_them_known() {
+    fn a_payment_reported_by_many_networks_makes_only_one_known() {
         let known = KnownNetworks::default();
         let [buyer, elsewhere, neighbour] = [1, 2, 3].map(|last| IpAddr::from([203, 0, 113, last]));
         for network in [buyer, elsewhere] {
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_network_that_a_paid_checkout_was_begun_from_is_known_as_well() {
+    fn a_paid_checkout_also_makes_the_network_it_began_from_known() {
         let known = KnownNetworks::default();
         let [assistant, other, browser] = [1, 2, 3].map(|last| IpAddr::from([203, 0, 113, last]));
         known.began("chk_1", assistant);

@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_with_checkouts_of_its_own_keeps_nobody_from_paying_looking_and_opening_a_page() {
+    fn a_caller_flooding_its_own_checkouts_blocks_no_other_session() {
         let limiter = MerchantLimiter::new(&Limits::default());
         let own: Vec<String> = (0..60).map(|number| format!("chk_{number}")).collect();
         for _ in 0..20 {
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn one_network_that_begins_checkouts_or_browses_without_end_leaves_room_for_the_others() {
+    fn a_flooding_network_leaves_room_for_other_networks() {
         let limiter = MerchantLimiter::new(&Limits::default());
         for budget in [Budget::Checkout, Budget::Request] {
             let alone = taken(&limiter, 1000, (budget, &of("203.0.113.7")));
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shopper_who_begins_checkouts_without_end_leaves_room_for_the_others_of_the_same_assistant() {
+    fn one_shopper_flooding_checkouts_leaves_room_on_its_network() {
         let limits = Limits { per_shopper_per_minute: 1000, ..Limits::default() };
         let limiter = MerchantLimiter::new(&limits);
         let from = |subject: &str| Source { subject: Some(subject.to_owned()), ..of("203.0.113.7") };
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn one_session_that_is_paid_without_end_cannot_keep_the_others_from_it() {
+    fn a_flooded_session_leaves_room_to_pay_other_sessions() {
         let limiter = MerchantLimiter::new(&Limits { payments_per_minute: 100, ..limits() });
         let asked = taken(&limiter, 100, (Budget::Token("chk_1"), STRANGER));
         assert_eq!(asked, PAYMENTS_OF_A_SESSION as usize);
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn one_shopper_who_pays_without_end_cannot_keep_the_others_from_paying() {
+    fn a_shopper_flooding_payments_leaves_others_room_to_pay() {
         let limiter = MerchantLimiter::new(&Limits { payments_per_minute: 2, ..limits() });
         let from = |subject: &str| Source { network: None, subject: Some(subject.to_owned()) };
         assert!(limiter.take(Budget::Token("chk_1"), &from("a")).is_ok());
@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_with_many_networks_keeps_nobody_from_buying_whose_neighbours_have_bought() {
+    fn unknown_networks_cannot_block_a_network_that_has_paid() {
         let limiter = MerchantLimiter::new(&Limits::default());
         let assistant = of("20.0.0.1");
         assert!(limiter.take(Budget::Checkout, &assistant).is_ok());
@@ -445,7 +445,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_crowd_of_one_network_that_browses_steadily_has_its_part_beside_a_stranger_without_end() {
+    async fn a_steady_crowd_on_one_network_keeps_its_share_during_a_flood() {
         let limiter = MerchantLimiter::new(&Limits::default());
         let (crowd, stranger) = (of("20.0.0.1"), of("203.0.113.7"));
         let mut served = 0;
@@ -471,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_with_a_thousand_checkouts_leaves_room_for_those_who_pay_from_another() {
+    fn a_network_with_many_checkouts_leaves_room_to_pay_from_others() {
         let limiter = MerchantLimiter::new(&Limits::default());
         let stranger = of("203.0.113.7");
         for number in 0..1000 {
@@ -494,7 +494,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_forges_a_shoppers_name_uses_up_no_other_networks_shopper() {
+    fn a_forged_shopper_name_uses_no_other_networks_budget() {
         let limiter = MerchantLimiter::new(&limits());
         let named = |network| Source { subject: Some("shopper".to_owned()), ..of(network) };
         taken(&limiter, 100, (Budget::Request, &named("203.0.113.7")));

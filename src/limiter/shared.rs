@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_that_has_taken_little_finds_room_beside_forty_that_take_without_end() {
+    fn a_modest_caller_finds_room_beside_forty_flooding_callers() {
         let bucket = bucket(120);
         let start = Instant::now();
         for second in 0..300 {
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_network_that_takes_without_end_whoever_has_taken_nothing_lately_finds_room() {
+    fn a_quiet_caller_finds_room_on_a_flooding_network() {
         let bucket = bucket(240);
         let now = Instant::now();
         let network = bucket.caller("network", part(3.0));

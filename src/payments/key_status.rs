@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_permission_turns_payments_off_only_where_payments_need_it() {
+    fn a_missing_permission_stops_payments_only_if_they_need_it() {
         let mut refusals = Refusals::default();
         assert!(refusals.refused(1, refusal(KeyUse::Refunds, 403)) && refusals.off().is_none());
         assert!(refusals.refused(2, refusal(KeyUse::Tokens, 403)));
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn however_much_is_heard_of_a_key_little_of_it_waits_and_nothing_is_told_twice() {
+    async fn key_reports_stay_few_and_each_change_is_reported_once() {
         let kept = KeyStatus::default();
         for _ in 0..10_000 {
             kept.observe(refused(KeyUse::Tokens, 401));
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_taken_after_it_was_refused_is_good_though_nobody_was_told_of_either() {
+    fn the_latest_answer_decides_the_key_status_before_any_report() {
         let kept = KeyStatus::default();
         kept.observe(refused(KeyUse::Tokens, 401));
         kept.observe(KeyReport::Taken(KeyUse::Tokens));
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verification_takes_back_what_was_refused_before_it_and_nothing_that_was_refused_after_it() {
+    fn a_verification_clears_only_the_refusals_from_before_it() {
         let kept = KeyStatus::default();
         kept.observe(refused(KeyUse::Charges, 403));
         let verified = kept.reports();

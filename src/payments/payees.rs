@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_merchants_on_one_account_the_later_is_refused_unless_both_share_it() {
+    fn a_second_merchant_on_an_account_is_refused_unless_both_share() {
         let account: AccountId = "acct_1".parse().unwrap();
         for (first, second, fine) in
             [(false, false, false), (true, false, false), (false, true, false), (true, true, true)]
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stripe_said_goes_before_what_only_a_file_says_and_the_other_one_is_told() {
+    fn a_verified_payee_displaces_a_configured_one_and_notifies_it() {
         let account: AccountId = "acct_1".parse().unwrap();
         let (payees, told) = (Payees::default(), Arc::new(Mutex::new(Vec::new())));
         payees.subscribe("a".parse().unwrap(), {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_leaves_one_account_keeps_the_other_that_it_is_paid_into_by_then() {
+    fn a_merchant_that_leaves_an_account_keeps_its_other_account() {
         let [former, present] = ["acct_1", "acct_2"].map(|id| id.parse::<AccountId>().unwrap());
         let payees = Payees::default();
         for account in [&former, &present] {

@@ -39,7 +39,7 @@ use crate::domain::order::OrderState;
 use crate::domain::order_event::OrderEvent;
 use crate::domain::time::Timestamp;
 
-/// The functions of a store, to be called from any runtime: a store does its work on its own. One contract suite (`tests/it/store.rs`) runs over every implementation.
+/// The functions of a store, to be called from any runtime: a store does its work on its own. One contract suite (`tests/it/adapters/store.rs`) runs over every implementation.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Reads a session in its present state, with its order and the use of a token, all from the same moment.

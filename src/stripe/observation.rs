@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_noted_with_its_code_and_with_what_was_wrong_with_it() {
+    fn an_answer_is_recorded_with_its_code_and_its_fault() {
         let error =
             r#"{ "error": { "type": "card_error", "code": "card_declined", "decline_code": "fraudulent" } }"#;
         for (status, code, cause) in [

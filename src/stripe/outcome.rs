@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_402_is_a_decline_only_where_its_payment_can_no_longer_be_paid() {
+    fn a_402_is_a_decline_only_if_its_payment_is_no_longer_payable() {
         for (status, is_dead) in STATUSES {
             let seen = of_charge(&refusal(&payment("pi_1", status.as_str(), (1, 0))));
             if is_dead {
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_tells_of_our_attempt_whatever_payments_of_others_come_before_it() {
+    fn a_listing_reports_our_attempt_among_any_other_payments() {
         let before = [
             payment("pi_a", "succeeded", (1, 1)),
             payment("pi_b", "canceled", (1, 2)),
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_payments_of_our_attempt_a_paid_one_decides_before_an_open_one_and_that_before_a_dead_one() {
+    fn a_paid_payment_outranks_an_open_one_and_that_a_dead_one() {
         for (first, second, decisive) in [
             ("requires_payment_method", "succeeded", "pi_2"),
             ("processing", "succeeded", "pi_2"),
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_in_which_a_payment_has_an_unknown_status_leaves_everything_open() {
+    fn an_unknown_payment_status_leaves_the_whole_listing_undecided() {
         for (of_attempt, beside) in [(1, "succeeded"), (2, "succeeded"), (3, "canceled")] {
             let strange = payment("pi_strange", "requires_patience", (of_attempt, 3));
             let known = payment("pi_known", beside, (2, 1));
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_token_may_be_used_up_unless_a_reading_says_that_no_payment_has_used_it() {
+    fn a_refused_token_may_be_consumed_unless_a_read_rules_it_out() {
         let facts = |deactivated| TokenFacts {
             livemode: false,
             deactivated,
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_of_the_token_of_the_request_or_of_nothing_that_is_known() {
+    fn a_refusal_is_of_the_token_only_if_it_names_that_parameter() {
         let body = |param: Option<&str>| json!({ "error": { "type": "invalid_request_error", "code": "c", "param": param } });
         let token = Some("payment_method_data[shared_payment_granted_token]");
         for (status, param, replayed, expected) in [
@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bank_that_wants_the_shopper_to_confirm_says_so_by_either_code() {
+    fn either_code_reports_that_the_bank_requires_authentication() {
         let authentication = "authentication_required";
         for (code, decline_code, requires_3ds) in [
             (Some(authentication), None, true),

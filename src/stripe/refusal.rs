@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_permission_is_read_out_of_the_sentence_and_nothing_else_of_it() {
+    fn only_the_permission_is_extracted_from_the_refusal_message() {
         let sentence = "The provided key 'rk_test_****abcd' does not have the required permissions for this endpoint on \
                         account 'acct_1'. Having the 'rak_payment_intent_write' permission would allow this request.";
         assert_eq!(permission(sentence).as_deref(), Some("rak_payment_intent_write"));

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_first_page_showed_is_still_known_at_the_last_and_an_absence_is_as_of_the_begin() {
+    fn a_search_keeps_its_first_page_and_dates_absence_at_its_start() {
         let mut search = Search::new(vec![sought(1, None), sought(2, None)], NOW);
         assert!(matches!(search.take(page("pi_1", 1, true), &reply()), Ok(Searched::More)));
         let seen = seen(search.take(page("pi_2", 9, false), &reply()));
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_has_an_end_in_time_only_where_that_of_each_attempt_is_known() {
+    fn a_search_has_an_end_only_if_each_attempts_end_is_known() {
         let (early, late) = (NOW - Span::minutes(10), NOW);
         let search = |ends: &[Option<Timestamp>]| {
             let sought = (1..).zip(ends).map(|(number, made_by)| sought(number, *made_by)).collect();

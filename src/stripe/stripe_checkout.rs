@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_tells_of_its_payment_and_where_that_stands_if_it_was_read_whole() {
+    fn a_stripe_checkout_shows_its_payment_and_any_expanded_status() {
         let payment = serde_json::json!({
             "id": "pi_2", "status": "processing", "amount": 500, "currency": "usd", "livemode": false, "created": 1,
             "metadata": {},

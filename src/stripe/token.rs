@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payment_is_to_be_blocked_where_any_insight_of_the_token_says_so() {
+    fn any_insight_that_says_block_recommends_blocking_the_payment() {
         for (first, second, block) in [
             ("block", "block", true),
             ("block", "continue", true),

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_finds_no_place_in_the_queue_is_lost_and_keeps_nobody_waiting() {
+    fn a_line_beyond_the_queue_is_dropped_and_blocks_no_writer() {
         let (let_go, stuck) = mpsc::channel();
         let (mut writer, logging) = written_elsewhere(Stalled(stuck));
         let (done, ended) = mpsc::channel();

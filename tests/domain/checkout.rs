@@ -2,22 +2,25 @@
 
 mod absence;
 mod agreement;
+mod answers;
 mod callers;
 mod clock;
-mod decided;
+mod decisions;
 mod goods;
-mod hints;
 mod interrupted;
+mod notifications;
 mod pace;
 mod pages;
 mod paying;
+mod refund_limits;
 mod refunds;
 mod refused_fields;
+mod request_bodies;
 mod requests;
 mod schedule;
 mod sent;
+mod timelines;
 mod tokens;
-mod told;
 mod unknown;
 
 use merchant_gateway::domain::checkout::model::{
@@ -116,7 +119,7 @@ fn a_session_ends_with_its_time_and_stays_ended() {
 }
 
 #[test]
-fn a_session_that_was_canceled_is_told_in_full_for_a_day_from_then_on() {
+fn a_canceled_session_is_reported_in_full_for_a_day() {
     let mut harness = DriverHarness::ready();
     harness.pass(Span::minutes(1));
     let canceling = harness.ask(Command::Cancel);

@@ -137,7 +137,7 @@ fn closing() -> DriverHarness {
 }
 
 #[test]
-fn a_ready_session_becomes_the_order_that_was_paid_on_the_account_that_was_paid() {
+fn a_restored_ready_session_becomes_the_order_that_was_paid() {
     let harness = DriverHarness::ready();
     let seen = paid(&harness, 3);
     let transition = payment(&harness, &seen);
@@ -152,7 +152,7 @@ fn a_ready_session_becomes_the_order_that_was_paid_on_the_account_that_was_paid(
 }
 
 #[test]
-fn what_the_page_was_told_by_the_one_who_paid_goes_before_what_was_said_here() {
+fn a_restored_order_prefers_buyer_details_from_stripe_checkout() {
     let mut harness = DriverHarness::ready();
     let said = |email: &str, phone: Option<&str>| Buyer {
         email: Some(email.to_owned()),
@@ -167,7 +167,7 @@ fn what_the_page_was_told_by_the_one_who_paid_goes_before_what_was_said_here() {
 }
 
 #[test]
-fn a_session_that_was_paid_for_something_else_is_nobodys_to_pay_again() {
+fn a_restored_session_paid_for_something_else_is_canceled() {
     let harness = DriverHarness::ready();
     for seen in others(&harness, 1) {
         is_given_up(&payment(&harness, &seen));
@@ -204,7 +204,7 @@ fn a_payment_of_a_session_that_has_ended_is_flagged_once() {
 }
 
 #[test]
-fn an_attempt_under_way_is_decided_by_its_own_payment_and_dies_by_a_later_one() {
+fn a_restored_attempt_succeeds_by_its_own_payment_only() {
     let under_way: [fn() -> DriverHarness; 5] =
         [|| DriverHarness::charging().0, frozen, opening, awaiting, closing];
     for harness in under_way.map(|make| make()) {
@@ -254,7 +254,7 @@ fn rests(harness: &DriverHarness, as_it_was: &Session) {
 }
 
 #[test]
-fn before_anybody_has_looked_a_session_neither_ends_nor_changes_and_can_be_read() {
+fn an_unreconciled_session_stays_unchanged_and_readable() {
     let mut harness = DriverHarness::ready();
     let as_it_was = harness.session().clone();
     harness.pass(Span::hours(48));
@@ -288,7 +288,7 @@ fn before_anybody_has_looked_a_session_neither_ends_nor_changes_and_can_be_read(
 }
 
 #[test]
-fn before_anybody_has_looked_nothing_is_sent_read_or_closed_for_what_is_under_way() {
+fn an_unreconciled_session_sends_polls_and_closes_nothing() {
     let under_way: [fn() -> DriverHarness; 4] = [|| DriverHarness::charging().0, opening, awaiting, closing];
     for mut harness in under_way.map(|make| make()) {
         let as_it_was = harness.session().clone();
@@ -304,7 +304,7 @@ fn before_anybody_has_looked_nothing_is_sent_read_or_closed_for_what_is_under_wa
 }
 
 #[test]
-fn an_edit_of_a_session_from_before_a_restore_takes_no_number_that_may_have_been_shown() {
+fn an_edit_after_a_restore_reuses_no_revision_already_shown() {
     let mut harness = DriverHarness::ready();
     harness.view.records = Reconciliation::Done { restored: harness.now + Span::minutes(1) };
     harness.pass(Span::minutes(2));
@@ -340,7 +340,7 @@ fn a_decline_of_before_is_not_told_of_what_proves_to_be_paid() {
 }
 
 #[test]
-fn a_decline_of_before_is_not_told_of_what_was_paid_and_is_not_known() {
+fn a_payment_lost_by_a_restore_clears_an_earlier_decline_notice() {
     let (mut harness, _) = DriverHarness::charging();
     harness.see(Observation::Declined { intent: None, requires_3ds: false, reason: DeclineReason::Unknown });
     let seen = PaymentIntentSnapshot { amount: Money::new(1, shop::usd()), ..paid(&harness, 2) };

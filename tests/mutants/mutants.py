@@ -35,7 +35,7 @@ MONEY_PATH = [
     "src/domain/order/**/*.rs",
     "src/domain/retry/**/*.rs",
     *(f"src/domain/{name}.rs" for name in ["money", "currency", "pricing", "tax", "shipping", "sends", "cart"]),
-    *(f"src/stripe/{name}.rs" for name in ["outcome", "search", "charge", "refusal", "token", "page", "observation"]),
+    *(f"src/stripe/{name}.rs" for name in ["outcome", "search", "charge", "refusal", "token", "stripe_checkout", "observation"]),
     *(f"src/stripe/{name}.rs" for name in ["answers", "listing", "refund", "words"]),
     "src/payments/stripe_budget/pace.rs",
 ]
@@ -44,14 +44,14 @@ MONEY_PATH = [
 STAGES = {
     "unit": ("lib", ["domain::", "stripe::", "payments::stripe_budget::pace", "payments::stripe_budget::gate"]),
     "rules": ("domain", ["checkout::", "restored::"]),
-    "adapters": ("it", ["store::in_memory", "stripe_client::", "actors::listings"]),
+    "adapters": ("it", ["adapters::store::in_memory", "adapters::stripe_client::", "adapters::actors::listings"]),
     "simulation": ("domain", ["simulation::whatever_goes_wrong"]),
     "properties": ("domain", ["properties::"]),
-    "actors": ("it", ["actors::budget"]),
+    "actors": ("it", ["adapters::actors::budget"]),
     "gateway": (
         "it",
-        ["backup::orders::what_went", "hosted::asked", "hosted::paid_while", "orders::money_goes_back", "orders::a_refund_whose"]
-        + ["orders::a_refund_that_stripe", "orders::sending::what", "webhooks::taken::a_success", "purchase::currencies"],
+        ["system::backup::orders::what_went", "system::hosted::asked", "system::hosted::paid_while", "system::orders::money_goes_back", "system::orders::a_refund_whose"]
+        + ["system::orders::a_refund_that_stripe", "system::orders::sending::what", "system::webhooks::taken::a_success", "system::purchase::currencies"],
     ),
 }
 SIMULATION_SEEDS = 1000

@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn readings_are_counted_anew_when_nobody_was_there_for_more_than_ten_minutes() {
+    fn failed_reads_are_recounted_after_a_break_of_over_ten_minutes() {
         let (_, counted) = fails(5, Span::hours(1), BREAK);
         assert_eq!(counted, FailedReads { since: Some(NOW), count: 5 });
         let (_, counted) = fails(5, Span::hours(1), Span::millis(BREAK.as_millis() + 1));

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_off_is_no_try_and_what_is_hurried_only_comes_earlier() {
+    fn a_postponement_is_no_try_and_a_deadline_only_hastens_the_try() {
         let mut retry = Retry { tries: 3, ..Retry::at(NOW) };
         retry.put_off(Span::hours(1), Span::minutes(1), NOW);
         assert_eq!((retry.tries, retry.next_try), (3, NOW + Span::minutes(1)));

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_older_name_of_the_policy_counts_where_the_standard_one_is_absent() {
+    fn the_older_policy_name_counts_if_the_standard_one_is_absent() {
         let older = document(&json!({ "openai/widgetCSP": { "resource_domains": ["https://a.example"] } }));
         assert!(older.policy.contains("img-src data: https://a.example;"), "{}", older.policy);
     }
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bridge_comes_before_the_widgets_own_scripts_and_cannot_be_ended_by_data() {
+    fn the_bridge_precedes_widget_scripts_and_data_cannot_end_it() {
         let html = "<!doctype html>\n<html><HEAD lang=\"en\"><script>mine()</script></head></html>";
         let shown = with_bridge(html, &json!({ "toolInput": "</script><script>evil()" }));
         assert!(shown.starts_with("<!doctype html>\n<html><HEAD lang=\"en\"><script>("), "{shown}");

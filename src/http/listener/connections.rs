@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_was_answered_gives_way_after_those_that_never_were() {
+    fn an_answered_connection_is_closed_after_those_never_answered() {
         let all = Connections::up_to(3);
         let (kept, silent) = (client(&all, "192.0.2.1"), client(&all, "192.0.2.1"));
         kept.connection.stops_waiting();

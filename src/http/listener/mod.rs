@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_whose_request_begins_to_arrive_has_waited_less_than_one_that_is_idle() {
+    fn a_connection_with_an_arriving_request_outlasts_an_idle_one() {
         let all = Connections::up_to(3);
         let (posting, idle) = (connected(&all), connected(&all));
         let _arriving = attach(with_body(Method::POST), &posting.connection);
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn the_first_answer_makes_room_where_the_last_place_was_filled_while_all_were_being_answered() {
+    async fn the_first_answer_makes_room_for_a_client_waiting_for_a_place() {
         let bound = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = bound.local_addr().unwrap();
         let (began, mut begun) = mpsc::unbounded_channel();

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trusted_proxy_says_whom_a_request_is_from_and_nobody_else_does() {
+    fn only_a_trusted_proxy_sets_the_network_a_request_comes_from() {
         for (peer, forwarded, from) in [
             ("203.0.113.7", &[][..], "203.0.113.7"),
             ("203.0.113.7", &["198.51.100.1"], "203.0.113.7"),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_writes_into_the_header_hides_nothing_that_the_proxy_writes_behind_it() {
+    fn a_client_cannot_hide_the_address_that_the_proxy_appends() {
         let proxies = Proxies::new(vec!["127.0.0.0/8".parse().unwrap()]);
         for (forwarded, from) in [
             (&[&b"\xff, 198.51.100.1"[..]][..], "198.51.100.1"),

@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_was_let_through_and_never_came_back_does_not_keep_the_others_out_for_good() {
+    async fn an_abandoned_probe_does_not_keep_the_gate_closed() {
         let gate = gate();
         for _ in 0..FAILURES {
             gate.saw(false);
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn payments_that_wait_for_their_turn_at_one_merchant_hold_no_place_of_another() {
+    async fn payments_waiting_at_one_merchant_hold_no_place_of_another() {
         let places = Arc::new(StripePlaces::within(Some(0)));
         let (crowded, other) = (StripeGate::new(Arc::clone(&places)), StripeGate::new(places));
         let mut held = Vec::new();
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_hanging_stripe_holds_a_bounded_number_of_newcomers_and_none_of_what_is_begun() {
+    async fn a_hanging_stripe_admits_few_new_payments_and_all_begun_ones() {
         let gate = gate();
         let mut held = Vec::new();
         while let Ok(admitted) = gate.admit(None).await {

@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_decides_a_charge_finds_room_however_many_pages_and_orders_are_read() {
+    fn charge_reads_find_room_beside_any_number_of_other_reads() {
         let start = Instant::now();
         let mut pace = Pace::new(start);
         for reading in
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_leaves_at_once_what_is_kept_for_others_and_an_hour_saves_up_no_more() {
+    fn each_read_kind_spares_all_reserves_and_an_hour_adds_no_more() {
         let start = Instant::now();
         for now in [start, start + Duration::from_hours(1)] {
             let kinds = [
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn however_much_is_accounted_for_or_counted_what_is_kept_for_charges_stays() {
+    fn accounting_and_counted_reads_never_use_the_room_for_charges() {
         let now = Instant::now();
         let mut pace = Pace::new(now);
         assert_eq!(accounted(&mut pace, now), 15);
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_waits_for_its_own_room_and_until_stripe_takes_readings_again() {
+    fn a_listing_waits_for_its_own_room_and_for_the_end_of_a_pause() {
         let now = Instant::now();
         let mut pace = Pace::new(now);
         assert!([(); 3].iter().all(|()| pace.take_one_of_many(Many::FreshListing, now).is_ok()));
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a_429_neither_shortens_a_pause_nor_lengthens_the_next_one_while_it_lasts() {
+    fn a_429_during_a_pause_neither_shortens_it_nor_grows_the_next() {
         let now = Instant::now();
         let closed = |pace: &Pace| pace.closed_until.duration_since(now).as_secs();
         let mut pace = Pace::new(now);
@@ -455,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_429_nothing_is_read_for_as_long_as_stripe_says_and_then_at_the_usual_pace() {
+    fn a_429_stops_every_read_for_its_pause_and_saves_up_no_room() {
         let now = Instant::now();
         let mut pace = Pace::new(now);
         pace.limited(Some(Span::seconds(7)), now);
@@ -503,7 +503,7 @@ mod tests {
     }
 
     #[test]
-    fn a_429_that_says_nothing_is_waited_for_ever_longer_until_stripe_takes_requests_again() {
+    fn a_429_without_retry_after_lengthens_waits_until_a_success() {
         let mut now = Instant::now();
         let mut pace = Pace::new(now);
         let mut waits = Vec::new();
@@ -534,7 +534,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_in_any_case_is_counted_against_the_room_of_that_moment() {
+    fn an_unconditional_read_counts_against_the_room_of_that_moment() {
         let start = Instant::now();
         let mut pace = Pace::new(start);
         at_once(&mut pace, Reading::Charge, start);

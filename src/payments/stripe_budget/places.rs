@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn accounts_are_verified_a_few_at_a_time_once_it_listens_and_awaited_ones_first() {
+    fn verifications_start_on_listening_few_at_a_time_awaited_first() {
         let places = StripePlaces::within(Some(1024));
         assert!(places.verification(Verification::Awaited).now_or_never().is_none());
         places.begin_verifications();

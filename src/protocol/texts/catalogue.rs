@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_has_the_same_placeholders_in_every_language_and_names_no_tool_and_no_field() {
+    fn texts_share_placeholders_in_all_languages_and_name_no_fields() {
         let texts = |file: &str| {
             let sections: BTreeMap<String, BTreeMap<String, Value>> = serde_json::from_str(file).unwrap();
             sections

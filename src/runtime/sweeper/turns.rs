@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_merchant_has_so_many_awake_and_readings_leave_room_for_payments() {
+    fn a_merchants_wakes_are_limited_and_polls_spare_room_to_pay() {
         let (mut turns, harbor) = (Turns::default(), tenant("harbor"));
         assert_eq!(wake_all(&mut turns, &harbor, Priority::Poll), PER_MERCHANT / 2);
         assert_eq!(turns.room(&harbor, Priority::Poll), 0);

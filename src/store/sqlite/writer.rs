@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_failed_sync_nothing_is_written_any_more_and_after_a_full_disk_it_is() {
+    fn a_failed_sync_stops_all_writes_and_a_full_disk_does_not() {
         // `SQLITE_IOERR_FSYNC`.
         const FSYNC_FAILED: i64 = 1034;
         const FULL: i64 = 13;
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_commit_that_failed_for_want_of_room_is_known_not_to_be_done() {
+    fn a_failed_commit_is_known_undone_only_if_the_disk_is_full() {
         const FULL: i64 = 13;
         const FSYNC_FAILED: i64 = 1034;
         const NO_ROOM_FOR_THE_INDEX: i64 = 4874;

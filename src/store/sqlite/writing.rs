@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_trial_is_made_where_the_last_write_says_too_little_and_once_a_second_at_most() {
+    async fn a_trial_write_runs_only_in_doubt_and_at_most_once_a_second() {
         let (writing, tries) = (Writing::default(), AtomicU32::new(0));
         let ask = async |works: bool| {
             let trial = async {

@@ -132,7 +132,7 @@ impl Sought {
 }
 
 #[test]
-fn a_first_reading_counts_from_two_minutes_after_the_last_send_and_no_earlier() {
+fn an_empty_poll_counts_from_two_minutes_after_the_last_send() {
     for (name, make) in SOUGHT {
         for (early, counts) in [(Span::millis(1), false), (Span::millis(0), true)] {
             let mut sought = make();
@@ -147,7 +147,7 @@ fn a_first_reading_counts_from_two_minutes_after_the_last_send_and_no_earlier() 
 }
 
 #[test]
-fn a_second_empty_reading_less_than_thirty_seconds_after_the_first_proves_nothing() {
+fn a_second_empty_poll_within_thirty_seconds_proves_nothing() {
     for (name, make) in SOUGHT {
         let (mut sought, first) = Sought::missed_once(make);
         sought.looked_at(first + Span::seconds(30));
@@ -164,7 +164,7 @@ fn a_second_empty_reading_less_than_thirty_seconds_after_the_first_proves_nothin
 }
 
 #[test]
-fn a_reading_that_a_webhook_brings_forward_proves_no_more_for_that() {
+fn a_poll_hastened_by_a_webhook_proves_no_more_than_another() {
     for (name, make) in SOUGHT {
         let (mut sought, first) = Sought::missed_once(make);
         sought.harness.now = first + Span::millis(29_998);
@@ -196,7 +196,7 @@ fn webhook_after_webhook_does_not_make_a_first_reading_the_second() {
 }
 
 #[test]
-fn a_payment_that_is_seen_between_two_empty_readings_takes_the_first_one_back() {
+fn a_payment_seen_between_two_empty_polls_discards_the_first() {
     let (mut sought, first) = Sought::missed_once(charge_before_the_last_moment);
     sought.looked_at(first + Span::seconds(30));
     let processing = Observation::PaymentIntent(sought.harness.intent(PaymentIntentStatus::Processing));
@@ -208,7 +208,7 @@ fn a_payment_that_is_seen_between_two_empty_readings_takes_the_first_one_back() 
 }
 
 #[test]
-fn a_refund_is_not_missed_by_a_look_that_could_not_read_all_there_was() {
+fn an_incomplete_poll_never_proves_that_a_refund_is_missing() {
     for make in [refund_before_the_last_moment, refund_after_the_last_moment] {
         let (mut sought, first) = Sought::missed_once(make);
         for after in [1, 2, 3] {

@@ -93,7 +93,7 @@ fn a_payment_that_disagrees_in_any_one_thing_is_never_an_order() {
 }
 
 #[test]
-fn a_page_that_was_paid_and_disagrees_in_any_one_thing_is_never_an_order() {
+fn a_paid_stripe_checkout_with_any_mismatch_is_never_an_order() {
     let statuses = [
         (StripeCheckoutStatus::Paid, None),
         (StripeCheckoutStatus::Unpaid, Some(PaymentIntentStatus::Succeeded)),
@@ -146,7 +146,7 @@ fn a_page_on_which_nothing_was_to_be_paid_is_never_an_order() {
 }
 
 #[test]
-fn nobody_gets_the_address_of_a_page_that_disagrees_in_any_one_thing() {
+fn no_caller_gets_the_address_of_a_mismatched_stripe_checkout() {
     let no_url: Named<fn(&mut StripeCheckoutSnapshot)> = ("no address", |page| page.url = None);
     for at in 0..=SPOILT.len() {
         let mut harness = DriverHarness::ready();
@@ -167,7 +167,7 @@ fn nobody_gets_the_address_of_a_page_that_disagrees_in_any_one_thing() {
 }
 
 #[test]
-fn a_page_that_is_refused_for_good_was_never_opened_and_one_that_is_open_is_read_again() {
+fn a_refused_stripe_checkout_ends_and_an_open_one_is_repolled() {
     let refusals = [
         Observation::RequestRefused { detail: String::new() },
         Observation::RefusedForGood { detail: String::new() },
@@ -272,7 +272,7 @@ fn what_cannot_be_read_for_a_day_is_an_operators_and_not_before() {
 }
 
 #[test]
-fn readings_that_fail_are_counted_anew_after_one_that_came_to_its_end() {
+fn a_completed_poll_restarts_the_count_of_failed_polls() {
     for (name, make) in READ {
         let mut harness = make();
         looks_for(&mut harness, Span::hours(23), &Observation::ReadFailed);

@@ -26,7 +26,7 @@ type Decided = (fn() -> Command, fn(&DriverHarness) -> Observation, FlagReason);
 type Refusal = (fn(&mut DriverHarness), Option<u32>, Rejection);
 
 #[test]
-fn a_shopper_who_leaves_while_the_payment_waits_for_a_page_to_close_is_not_charged() {
+fn a_shopper_who_leaves_before_the_page_closes_is_not_charged() {
     for leaves in [false, true] {
         let mut harness = awaiting();
         let paying = harness.pay("spt_first0001");
@@ -99,7 +99,7 @@ impl<'a> Slow<'a> {
 }
 
 #[test]
-fn a_shopper_who_leaves_while_a_commit_is_lost_to_a_conflict_is_not_charged() {
+fn a_shopper_who_leaves_during_a_lost_commit_is_not_charged() {
     for harness in [DriverHarness::ready(), awaiting()] {
         for lost in [CommitFailed::Conflict, CommitFailed::TokenUsed] {
             let mut slow = Slow::committing(&harness);
@@ -120,7 +120,7 @@ fn a_shopper_who_leaves_while_a_commit_is_lost_to_a_conflict_is_not_charged() {
 }
 
 #[test]
-fn a_shopper_who_leaves_while_the_session_or_the_token_is_read_is_not_charged() {
+fn a_shopper_who_leaves_before_the_reads_end_is_not_charged() {
     let harness = DriverHarness::ready();
     for leaves_at in 0..3 {
         let mut slow = Slow::new(&harness);
@@ -160,7 +160,7 @@ fn a_shopper_who_leaves_before_its_turn_is_not_charged() {
 }
 
 #[test]
-fn a_shopper_who_leaves_while_the_closing_of_a_page_is_written_is_not_charged() {
+fn a_shopper_who_leaves_during_a_closing_commit_is_not_charged() {
     let harness = awaiting();
     let version = harness.row().session.unwrap().0;
     for leaves in [false, true] {
@@ -185,7 +185,7 @@ fn a_shopper_who_leaves_while_the_closing_of_a_page_is_written_is_not_charged() 
 }
 
 #[test]
-fn two_payments_whose_tokens_are_read_at_once_each_hear_of_their_own_token() {
+fn two_concurrent_payments_each_get_their_own_tokens_result() {
     for swapped in [false, true] {
         let mut harness = DriverHarness::ready();
         let (good, bad) = (harness.pay("spt_good00001"), harness.pay("spt_bad000001"));
@@ -277,7 +277,7 @@ fn every_further_payment_that_one_look_shows_is_flagged() {
 }
 
 #[test]
-fn a_page_is_opened_only_for_who_was_shown_this_revision_and_only_where_it_can_be_paid() {
+fn a_stripe_checkout_opens_only_for_a_current_payable_revision() {
     let refusals: [Named<Refusal>; 7] = [
         ("no revision", (|_| {}, None, Rejection::Host(HostRejection::RevisionMissing))),
         (
@@ -387,7 +387,7 @@ fn a_suspended_shop_begins_nothing_and_ends_what_it_has_begun() {
 }
 
 #[test]
-fn sixty_four_callers_wait_for_one_attempt_and_the_next_hears_at_once_that_it_is_under_way() {
+fn the_caller_after_sixty_four_waiting_ones_is_answered_at_once() {
     let (mut harness, paying) = DriverHarness::charging();
     let repeats: Vec<_> = (1..64).map(|_| harness.pay("spt_first0001")).collect();
     assert!(repeats.iter().all(|repeat| harness.waits(*repeat)));
@@ -401,7 +401,7 @@ fn sixty_four_callers_wait_for_one_attempt_and_the_next_hears_at_once_that_it_is
 }
 
 #[test]
-fn of_two_callers_who_wait_for_one_attempt_the_one_who_leaves_hears_nothing() {
+fn a_caller_who_leaves_a_shared_attempt_receives_no_answer() {
     for leaves_first in [false, true] {
         let (mut harness, first) = DriverHarness::charging();
         let second = harness.pay("spt_first0001");
@@ -415,7 +415,7 @@ fn of_two_callers_who_wait_for_one_attempt_the_one_who_leaves_hears_nothing() {
 }
 
 #[test]
-fn of_two_callers_whose_tokens_are_read_the_one_who_leaves_is_not_charged() {
+fn a_caller_who_leaves_during_two_token_reads_is_not_charged() {
     let mut harness = DriverHarness::ready();
     let (leaves, stays) = (harness.pay("spt_first0001"), harness.pay("spt_second002"));
     harness.feed(Input::GivenUp(leaves));
@@ -428,7 +428,7 @@ fn of_two_callers_whose_tokens_are_read_the_one_who_leaves_is_not_charged() {
 }
 
 #[test]
-fn a_repeat_of_a_payment_that_a_process_before_began_has_it_gone_on_with() {
+fn a_repeated_payment_resumes_one_begun_before_a_restart() {
     let (mut harness, _) = DriverHarness::charging();
     harness.see(Observation::Inconclusive(Inconclusive::default()));
     harness.pass(Span::seconds(1));

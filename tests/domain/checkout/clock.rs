@@ -26,7 +26,7 @@ fn waits_no_longer_than(longest: Span, harness: &mut DriverHarness, name: &str) 
 }
 
 #[test]
-fn whatever_would_wait_for_longer_than_its_longest_pause_is_done_at_once() {
+fn a_task_due_beyond_its_longest_pause_runs_at_once() {
     // A settled order is looked at after days, whatever the clock says.
     for case in CASES.into_iter().chain(MORE).filter(|case| !case.name.starts_with("an order")) {
         let Case { name, make, answer, longest, .. } = case;
@@ -44,7 +44,7 @@ fn whatever_would_wait_for_longer_than_its_longest_pause_is_done_at_once() {
 }
 
 #[test]
-fn a_pause_that_stripe_asked_a_refund_for_is_kept_unless_the_clock_is_set_back_behind_it() {
+fn a_refunds_pause_from_stripe_holds_unless_the_clock_goes_back() {
     let (mut harness, _) = undecided_refund();
     let told = harness.now;
     let retry_after = Some(Span::minutes(10));
@@ -61,7 +61,7 @@ fn a_pause_that_stripe_asked_a_refund_for_is_kept_unless_the_clock_is_set_back_b
 }
 
 #[test]
-fn a_pause_of_a_minute_that_stripe_asks_for_is_no_longer_than_any_of_ours() {
+fn a_one_minute_pause_from_stripe_is_within_our_own_pauses() {
     let (mut harness, _) = undecided_refund();
     let told = harness.now;
     let retry_after = Some(MINUTE);
@@ -74,7 +74,7 @@ fn a_pause_of_a_minute_that_stripe_asks_for_is_no_longer_than_any_of_ours() {
 }
 
 #[test]
-fn the_last_look_at_an_attempt_waits_for_its_day_whatever_the_clock_says() {
+fn the_last_poll_of_an_attempt_waits_its_day_despite_the_clock() {
     let mut harness = decided_unread();
     harness.now = due_at(harness.session()).unwrap();
     harness.wake();

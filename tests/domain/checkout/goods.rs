@@ -42,7 +42,7 @@ fn a_total_is_taken_up_to_the_shops_limit_and_not_a_cent_above_it() {
 }
 
 #[test]
-fn goods_go_to_the_countries_that_the_shop_sells_to_and_to_no_other() {
+fn the_shop_accepts_only_addresses_in_countries_that_it_serves() {
     let to = |country: &str| Address { country: country.parse().unwrap(), ..shop::address("CA") };
     for (sold_to, country, is_ready) in [
         (vec!["US"], "US", true),
@@ -118,7 +118,7 @@ fn an_edit_keeps_what_it_does_not_name() {
 }
 
 #[test]
-fn the_order_is_of_the_buyer_who_pays_and_of_who_was_named_before_where_that_one_is_silent() {
+fn the_order_keeps_earlier_buyer_fields_that_the_payer_omits() {
     let mut harness = with_wishes();
     let payer = Buyer { email: Some("payer@example.com".to_owned()), ..Buyer::default() };
     let revision = Some(harness.session().revision);
@@ -134,7 +134,7 @@ fn the_order_is_of_the_buyer_who_pays_and_of_who_was_named_before_where_that_one
 }
 
 #[test]
-fn stripe_sends_its_receipt_to_the_buyer_where_the_shop_wants_that() {
+fn stripe_emails_the_buyer_a_receipt_if_the_shop_enables_it() {
     for wanted in [true, false] {
         let expected = wanted.then_some("ada@example.com");
         let mut harness = with_wishes();

@@ -26,7 +26,7 @@ fn a_crash_after_the_commit_repeats_the_stored_request() {
 }
 
 #[test]
-fn a_failing_store_stops_a_payment_before_stripe_and_keeps_an_outcome_after_it() {
+fn a_store_failure_blocks_a_payment_but_never_loses_its_outcome() {
     let mut harness = DriverHarness::ready();
     let paying = harness.pay("spt_first0001");
     harness.next_commit = NextCommit::Fails;
@@ -66,7 +66,7 @@ fn a_page_that_could_not_be_written_down_was_not_begun() {
 }
 
 #[test]
-fn a_payment_that_could_not_be_written_down_is_not_called_off_while_another_caller_brings_it() {
+fn a_failed_commit_is_undecided_while_another_caller_also_pays() {
     let mut harness = DriverHarness::ready();
     let first = harness.pay("spt_first0001");
     let second = harness.pay("spt_first0001");
@@ -121,7 +121,7 @@ fn an_outcome_that_meets_a_conflict_is_stepped_again() {
 }
 
 #[test]
-fn a_caller_that_goes_before_the_commit_stops_the_payment_and_after_it_does_not() {
+fn a_departing_caller_stops_a_payment_only_before_the_commit() {
     let mut harness = DriverHarness::ready();
     let paying = harness.pay("spt_first0001");
     harness.feed(merchant_gateway::domain::checkout::driver::Input::GivenUp(paying));
@@ -135,7 +135,7 @@ fn a_caller_that_goes_before_the_commit_stops_the_payment_and_after_it_does_not(
 }
 
 #[test]
-fn a_repeat_that_nobody_could_look_at_is_never_told_that_nothing_was_charged() {
+fn a_repeat_never_claims_no_charge_while_the_store_is_down() {
     let (mut harness, _) = DriverHarness::charging();
     harness.store_is_down = true;
     let again = harness.pay_revision("spt_first0001", Some(Revision(1)));

@@ -349,7 +349,7 @@ fn requests(harness: &mut DriverHarness, answer: fn(&mut DriverHarness), span: S
 }
 
 #[test]
-fn however_long_nothing_is_decided_stripe_is_asked_only_so_often_and_never_left_alone_for_long() {
+fn stripe_requests_keep_within_bounds_while_nothing_is_decided() {
     for Case { name, make, answer, most, longest } in CASES.into_iter().chain(MORE) {
         let mut harness = make();
         let began = harness.now;
@@ -395,7 +395,7 @@ fn a_settled_order_is_looked_at_on_seven_days_in_four_months() {
 }
 
 #[test]
-fn an_order_whose_refund_was_made_is_looked_at_on_five_more_days_from_then_on() {
+fn an_order_is_polled_on_five_more_days_after_a_refund() {
     let mut harness = paid();
     let began = harness.session().created;
     harness.now = began + Span::hours(24 * 10);

@@ -83,7 +83,7 @@ fn a_page_that_is_paid_is_an_order_of_whom_it_was_told_of() {
 }
 
 #[test]
-fn what_the_page_was_told_by_the_one_who_pays_goes_before_what_was_said_here() {
+fn buyer_details_from_stripe_checkout_override_the_sessions() {
     let mut harness = DriverHarness::ready();
     let buyer = Buyer {
         email: Some("here@example.com".to_owned()),
@@ -209,7 +209,7 @@ fn an_opening_for_which_stripe_was_not_asked_counts_as_no_page() {
 }
 
 #[test]
-fn a_hint_that_comes_while_a_page_is_looked_at_is_not_put_off_with_that_look() {
+fn an_unread_stripe_checkout_does_not_delay_a_newer_webhook() {
     for unread in [Observation::PutOff { after: Span::minutes(1) }, Observation::ReadFailed] {
         let mut harness = awaiting();
         harness.pass(Span::minutes(5));
@@ -228,7 +228,7 @@ fn a_hint_that_comes_while_a_page_is_looked_at_is_not_put_off_with_that_look() {
 }
 
 #[test]
-fn whoever_says_every_second_that_a_page_was_paid_has_it_looked_at_far_less_often() {
+fn frequent_notifications_trigger_few_stripe_checkout_polls() {
     let mut harness = awaiting();
     harness.pass(Span::minutes(5));
     let mut looks = 0;
@@ -256,7 +256,7 @@ fn whoever_says_every_second_that_a_page_was_paid_has_it_looked_at_far_less_ofte
 }
 
 #[test]
-fn a_checkout_whose_pages_are_opened_and_left_without_end_opens_no_more_of_them() {
+fn a_session_opens_a_limited_number_of_stripe_checkouts() {
     let mut harness = DriverHarness::ready();
     for number in 1..=MAX_STRIPE_CHECKOUTS {
         open_stripe_checkout(&mut harness);
@@ -280,7 +280,7 @@ fn a_checkout_whose_pages_are_opened_and_left_without_end_opens_no_more_of_them(
 }
 
 #[test]
-fn a_page_that_was_to_be_closed_when_the_process_died_is_closed_at_once_by_the_next() {
+fn a_crash_does_not_delay_the_closing_of_a_stripe_checkout() {
     let mut harness = awaiting();
     harness.ask(Command::Cancel);
     assert!(matches!(harness.effects[..], [Effect::ExpireStripeCheckout { .. }]), "{:?}", harness.effects);

@@ -140,7 +140,7 @@ fn a_payment_that_must_not_be_made_never_reaches_the_network() {
 }
 
 #[test]
-fn a_token_that_cannot_pay_is_told_on_the_sheet_and_may_be_sent_again() {
+fn an_unusable_token_is_declined_and_may_be_sent_again() {
     let change: [Named<fn(&mut TokenFacts)>; 9] = [
         ("live", |facts| facts.livemode = true),
         ("consumed", |facts| facts.deactivated = Some(Deactivation::Consumed)),
@@ -215,7 +215,7 @@ fn nothing_changes_under_a_running_payment() {
 }
 
 #[test]
-fn a_success_of_an_attempt_taken_for_dead_is_flagged_and_changes_nothing() {
+fn a_late_success_of_a_failed_attempt_is_only_flagged() {
     let (mut harness, _) = DriverHarness::charging();
     let late = succeeded(&harness);
     harness.see(declined());
@@ -308,7 +308,7 @@ fn every_succeeded_payment_is_on_the_order_or_flagged() {
 }
 
 #[test]
-fn a_limit_is_told_as_not_begun_and_to_the_repeat_of_a_payment_as_under_way() {
+fn a_limit_leaves_a_repeat_undecided_and_rejects_other_payments() {
     let mut harness = DriverHarness::ready();
     let alone = harness.pay("spt_first0001");
     harness.tell_token(Err(TokenReadError::TooMany));
@@ -332,7 +332,7 @@ fn a_limit_is_told_as_not_begun_and_to_the_repeat_of_a_payment_as_under_way() {
 }
 
 #[test]
-fn an_answer_that_tells_nothing_is_in_the_timeline_with_its_status_and_cause_and_not_at_length() {
+fn an_inconclusive_answer_is_in_the_timeline_with_a_short_cause() {
     let (mut harness, _) = DriverHarness::charging();
     harness.answered = StripeAnswer {
         status: Some(502),

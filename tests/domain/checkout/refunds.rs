@@ -79,7 +79,7 @@ fn looked_for(harness: &mut DriverHarness) -> Span {
 }
 
 #[test]
-fn a_refusal_that_stripe_has_stored_ends_a_refund_whose_first_send_nobody_heard_of() {
+fn a_stored_refusal_ends_a_refund_whose_first_send_was_lost() {
     let (mut harness, wanted) = undecided_refund();
     answered(&mut harness, nothing_known());
     harness.wait_and_wake();
@@ -123,7 +123,7 @@ fn the_last_cent_of_an_order_can_go_back_and_no_cent_more() {
 }
 
 #[test]
-fn a_look_at_a_refund_that_is_not_decided_goes_before_other_looks_at_orders() {
+fn a_poll_for_an_undecided_refund_precedes_other_order_polls() {
     let undecided = |harness: &DriverHarness| match harness.effects[..] {
         [Effect::Order(OrderEffect::Read { undecided, .. })] => undecided,
         _ => panic!("{:?}", harness.effects),
@@ -139,7 +139,7 @@ fn a_look_at_a_refund_that_is_not_decided_goes_before_other_looks_at_orders() {
 }
 
 #[test]
-fn a_refusal_of_a_repeat_is_asked_for_once_more_and_is_then_the_answer_to_all() {
+fn a_refused_refund_retry_is_sent_once_more_before_it_is_final() {
     let (mut harness, wanted) = undecided_refund();
     answered(&mut harness, nothing_known());
     harness.wait_and_wake();
@@ -152,7 +152,7 @@ fn a_refusal_of_a_repeat_is_asked_for_once_more_and_is_then_the_answer_to_all() 
 }
 
 #[test]
-fn a_refusal_that_stripe_does_not_store_is_known_within_minutes_of_the_last_send() {
+fn an_unstored_refusal_of_a_refund_is_confirmed_within_minutes() {
     let (mut harness, wanted) = undecided_refund();
     answered(&mut harness, nothing_known());
     for _ in 0..2 {
@@ -182,7 +182,7 @@ fn a_stored_server_error_is_looked_into_within_minutes() {
 }
 
 #[test]
-fn a_refund_that_the_key_cannot_ask_for_is_asked_for_later_and_not_at_once() {
+fn a_refund_that_the_key_cannot_request_is_retried_later() {
     for answer in [RefundAnswer::KeyRefused, RefundAnswer::Unverified, RefundAnswer::OtherAccount] {
         let (mut harness, _) = undecided_refund();
         answered(&mut harness, answer);
@@ -195,7 +195,7 @@ fn a_refund_that_the_key_cannot_ask_for_is_asked_for_later_and_not_at_once() {
 }
 
 #[test]
-fn a_refund_that_stripe_answered_is_not_said_to_have_never_reached_it() {
+fn a_refund_that_stripe_does_not_show_reports_the_last_answer() {
     let (mut harness, _) = undecided_refund();
     let last = LastAnswer::Status { status: 500, request_id: Some("req_1".to_owned()) };
     let with = AnsweredWith { status: 500, request_id: Some("req_1".to_owned()) };
@@ -223,7 +223,7 @@ fn a_refund_that_stripe_answered_is_not_said_to_have_never_reached_it() {
 }
 
 #[test]
-fn of_an_order_whose_money_is_all_on_its_way_back_nothing_is_left_to_refund() {
+fn a_fully_refunded_order_has_nothing_left_to_refund() {
     let (mut harness, _) = DriverHarness::charging();
     harness.see(succeeded(&harness));
     let all = |reference: &str| {
@@ -324,7 +324,7 @@ fn a_refund_that_comes_back_after_it_was_told_is_told_once_more() {
 }
 
 #[test]
-fn an_answer_that_stripe_had_stored_does_not_undo_what_a_look_has_shown() {
+fn a_stored_refund_answer_does_not_override_a_poll() {
     let (mut harness, _) = undecided_refund();
     answered(&mut harness, nothing_known());
     harness.wait_and_wake();

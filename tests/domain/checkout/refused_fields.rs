@@ -9,7 +9,7 @@ use super::nothing_known;
 const STREET: &str = "code parameter_invalid_string_blank, parameter shipping[address][line1]";
 
 #[test]
-fn a_refusal_that_names_a_field_is_told_by_it_and_leaves_the_session_payable() {
+fn a_refused_field_is_named_and_leaves_the_session_payable() {
     for (detail, field) in [
         (STREET, Some(RefusedField::Street)),
         ("code email_invalid, parameter receipt_email", Some(RefusedField::Email)),

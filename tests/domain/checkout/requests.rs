@@ -34,7 +34,7 @@ fn state(harness: &DriverHarness, at: usize) -> &RefundState {
 }
 
 #[test]
-fn a_refund_is_sent_for_an_hour_and_never_after_stripe_has_forgotten_its_key() {
+fn a_refund_is_sent_for_at_most_an_hour_and_then_only_polled() {
     let hour = Span::hours(1).as_millis();
     for (after, is_sent) in [(hour - 1, true), (hour, false), (2 * 24 * hour, false)] {
         for answer_was_lost in [false, true] {
@@ -75,7 +75,7 @@ fn a_refund_is_sent_for_an_hour_and_never_after_stripe_has_forgotten_its_key() {
 }
 
 #[test]
-fn a_refund_that_is_looked_for_is_sent_no_more_whatever_is_answered_to_it() {
+fn a_refund_being_polled_for_is_not_sent_again_after_any_answer() {
     let answers = [nothing_known(), refused(false), RefundAnswer::KeyRefused, RefundAnswer::Conflict];
     for answer in answers {
         let (mut harness, _) = undecided_refund();
@@ -126,7 +126,7 @@ fn a_second_refund_waits_until_the_first_is_decided() {
 }
 
 #[test]
-fn a_reference_stands_for_one_refund_and_each_of_its_parts_alone_makes_another() {
+fn a_refund_reference_is_rejected_for_a_different_request() {
     let others: [Named<RefundRequest>; 3] = [
         ("the amount", RefundRequest { amount: Some(101), ..request() }),
         ("no amount", RefundRequest { amount: None, ..request() }),
@@ -177,7 +177,7 @@ fn a_reference_stands_for_one_refund_and_each_of_its_parts_alone_makes_another()
 }
 
 #[test]
-fn an_answer_to_another_refund_decides_nothing_of_the_one_that_is_under_way() {
+fn an_answer_to_another_refund_leaves_the_current_one_undecided() {
     let made = |id: &str, harness: &DriverHarness| {
         RefundAnswer::Made(refund_snapshot(id, RefundStatus::Succeeded, harness.now))
     };
@@ -212,7 +212,7 @@ fn an_answer_to_another_refund_decides_nothing_of_the_one_that_is_under_way() {
 }
 
 #[test]
-fn a_snapshot_of_another_session_or_of_another_reference_is_not_the_refund_that_is_looked_for() {
+fn a_refund_of_another_session_or_reference_is_not_matched() {
     let ours = |harness: &DriverHarness| RefundSnapshot {
         session: Some(harness.id.clone()),
         origin: Some(RefundOrigin { number: RefundNumber(1), reference: "r".parse().unwrap(), whole: false }),

@@ -60,14 +60,14 @@ fn hinted_order() -> DriverHarness {
 }
 
 #[test]
-fn the_pauses_of_a_refund_that_is_sent_again_double_up_to_a_minute() {
+fn the_pauses_between_refund_retries_double_up_to_a_minute() {
     let (mut harness, _) = undecided_refund();
     let found = pauses(&mut harness, |harness| answered(harness, nothing_known()), 9);
     assert_eq!(found, [375, 750, 1_500, 3_000, 6_000, 12_000, 24_000, 45_000, 45_000]);
 }
 
 #[test]
-fn a_refund_whose_repeat_was_refused_is_not_sent_once_more_without_a_pause() {
+fn a_refused_refund_retry_is_sent_again_only_after_a_pause() {
     let (mut harness, _) = undecided_refund();
     answered(&mut harness, nothing_known());
     harness.wait_and_wake();
@@ -78,7 +78,7 @@ fn a_refund_whose_repeat_was_refused_is_not_sent_once_more_without_a_pause() {
 }
 
 #[test]
-fn a_refund_that_the_key_cannot_ask_for_once_more_waits_for_its_pause() {
+fn a_refund_retry_that_the_key_cannot_send_doubles_its_pause() {
     for answer in [RefundAnswer::KeyRefused, RefundAnswer::Unverified, RefundAnswer::OtherAccount] {
         let (mut harness, _) = undecided_refund();
         answered(&mut harness, nothing_known());
@@ -101,7 +101,7 @@ fn a_payment_that_is_under_way_is_read_by_its_own_id_from_then_on() {
 }
 
 #[test]
-fn a_second_look_that_comes_too_soon_for_a_refund_is_made_again_half_a_minute_later() {
+fn a_refund_poll_made_too_soon_is_repeated_in_half_a_minute() {
     let (mut harness, _) = undecided_refund();
     answered(&mut harness, RefundAnswer::Conflict);
     let first = harness.now + Span::minutes(2);
@@ -118,7 +118,7 @@ fn a_second_look_that_comes_too_soon_for_a_refund_is_made_again_half_a_minute_la
 }
 
 #[test]
-fn a_look_at_an_order_that_shows_something_new_is_followed_by_the_next_within_a_minute() {
+fn an_order_poll_with_news_is_followed_by_one_within_a_minute() {
     let (mut harness, _) = undecided_refund();
     let pending = refund_snapshot("re_1", RefundStatus::Pending, harness.now);
     answered(&mut harness, RefundAnswer::Made(pending.clone()));
@@ -139,7 +139,7 @@ fn a_look_at_an_order_that_shows_something_new_is_followed_by_the_next_within_a_
 }
 
 #[test]
-fn a_hint_in_the_very_moment_in_which_a_look_begins_has_the_order_looked_at_again() {
+fn a_webhook_at_the_instant_of_a_poll_triggers_another_poll() {
     let mut harness = hinted_order();
     let asked = harness.now;
     harness.see_order(OrderObservation::Read {
@@ -168,7 +168,7 @@ fn a_look_that_is_put_off_at_once_waits_like_any_other() {
 }
 
 #[test]
-fn a_look_that_a_webhook_wants_and_that_is_put_off_does_not_put_off_that_for_a_refund() {
+fn a_postponed_webhook_poll_does_not_postpone_a_refund_poll() {
     let (mut harness, _) = undecided_refund();
     answered(&mut harness, RefundAnswer::Conflict);
     harness.now = harness.now + Span::minutes(2);
@@ -180,7 +180,7 @@ fn a_look_that_a_webhook_wants_and_that_is_put_off_does_not_put_off_that_for_a_r
 }
 
 #[test]
-fn a_page_that_somebody_waits_for_is_looked_at_eight_times_in_two_minutes_and_then_like_any_other() {
+fn a_waiting_shopper_causes_eight_quick_polls_then_regular_ones() {
     let mut harness = awaiting();
     comes_back(&mut harness);
     let found = pauses(&mut harness, page_is_open, 10);
@@ -189,7 +189,7 @@ fn a_page_that_somebody_waits_for_is_looked_at_eight_times_in_two_minutes_and_th
 }
 
 #[test]
-fn a_shopper_who_comes_back_again_and_again_has_the_page_looked_at_within_ten_seconds() {
+fn a_shopper_who_keeps_returning_gets_a_poll_within_ten_seconds() {
     let mut harness = awaiting();
     harness.webhooks_arrive = true;
     for returns in 1..=5 {
@@ -207,7 +207,7 @@ fn a_shopper_who_comes_back_again_and_again_has_the_page_looked_at_within_ten_se
 }
 
 #[test]
-fn a_page_that_is_open_after_some_tries_to_open_it_is_looked_at_soon() {
+fn a_stripe_checkout_that_opens_after_retries_is_polled_soon() {
     let mut harness = DriverHarness::ready();
     open_stripe_checkout(&mut harness);
     for _ in 0..5 {
@@ -219,7 +219,7 @@ fn a_page_that_is_open_after_some_tries_to_open_it_is_looked_at_soon() {
 }
 
 #[test]
-fn a_page_that_is_still_open_when_its_time_is_over_is_not_asked_about_without_a_pause() {
+fn a_stripe_checkout_open_past_its_expiry_is_polled_with_pauses() {
     let mut harness = awaiting();
     let State::AwaitingStripeCheckout { payment, .. } = &harness.session().state else {
         panic!("it is open")
@@ -231,7 +231,7 @@ fn a_page_that_is_still_open_when_its_time_is_over_is_not_asked_about_without_a_
 }
 
 #[test]
-fn a_page_whose_opening_died_with_its_process_is_asked_for_again_after_a_pause() {
+fn a_stripe_checkout_opening_lost_to_a_crash_is_retried_later() {
     let mut harness = DriverHarness::ready();
     open_stripe_checkout(&mut harness);
     harness.crash();
@@ -271,7 +271,7 @@ fn a_webhook_has_a_page_that_is_being_closed_looked_at_now() {
 }
 
 #[test]
-fn a_page_that_could_not_be_read_for_most_of_a_day_is_tried_to_be_closed_for_a_day_from_then_on() {
+fn an_unreadable_stripe_checkout_gets_a_day_of_closing_attempts() {
     let mut harness = awaiting();
     let began = harness.now;
     while harness.now < began + Span::hours(23) {
@@ -296,13 +296,13 @@ fn a_page_that_could_not_be_read_for_most_of_a_day_is_tried_to_be_closed_for_a_d
 }
 
 #[test]
-fn what_an_operator_called_unpaid_is_read_for_the_first_time_after_a_first_pause() {
+fn the_first_poll_after_an_unpaid_decision_waits_a_first_pause() {
     let harness = decided_unread();
     assert_eq!(pause(&harness), FIRST);
 }
 
 #[test]
-fn a_payment_that_must_be_canceled_is_canceled_at_once_also_by_the_next_process() {
+fn a_crash_does_not_delay_the_cancellation_of_a_payment() {
     let (mut harness, _) = DriverHarness::charging();
     harness.see(Observation::PaymentIntent(harness.intent(PaymentIntentStatus::RequiresAction)));
     assert!(matches!(harness.effects[..], [Effect::Cancel { .. }]));
@@ -331,7 +331,7 @@ fn dispute_is_shown(harness: &mut DriverHarness) {
 }
 
 #[test]
-fn a_webhook_has_an_order_looked_at_as_often_as_at_first_from_then_on() {
+fn a_webhook_restarts_the_pauses_between_order_polls() {
     let mut harness = disputed();
     harness.ask(Command::CheckStripe(StripeNotification { affected: Affected::Order, payment: None }));
     harness.pass(Span::millis(1));
@@ -340,7 +340,7 @@ fn a_webhook_has_an_order_looked_at_as_often_as_at_first_from_then_on() {
 }
 
 #[test]
-fn a_refund_that_is_made_has_its_order_looked_at_as_often_as_at_first_from_then_on() {
+fn a_new_refund_restarts_the_pauses_between_order_polls() {
     let mut harness = disputed();
     let request = RefundRequest { reference: "r".parse().unwrap(), amount: Some(100), reason: None };
     harness.ask(Command::Refund(request));
@@ -350,7 +350,7 @@ fn a_refund_that_is_made_has_its_order_looked_at_as_often_as_at_first_from_then_
 }
 
 #[test]
-fn an_order_that_cannot_be_read_is_looked_at_forty_times_before_only_its_days_are_left() {
+fn an_unreadable_order_is_polled_forty_times_then_on_set_days() {
     let mut harness = hinted_order();
     let mut looks = 0;
     loop {
@@ -369,7 +369,7 @@ fn an_order_that_cannot_be_read_is_looked_at_forty_times_before_only_its_days_ar
 }
 
 #[test]
-fn a_late_answer_of_a_send_does_not_hurry_the_looks_for_its_refund() {
+fn a_late_answer_to_a_refund_send_does_not_hasten_its_polls() {
     let (mut harness, _) = undecided_refund();
     answered(&mut harness, RefundAnswer::Conflict);
     harness.pass(Span::millis(1));
@@ -383,7 +383,7 @@ fn a_late_answer_of_a_send_does_not_hurry_the_looks_for_its_refund() {
 }
 
 #[test]
-fn a_webhook_that_comes_while_a_payment_is_read_has_it_read_again_after_a_first_pause() {
+fn a_webhook_during_an_attempt_poll_repeats_it_after_a_pause() {
     let (mut harness, _) = DriverHarness::charging();
     harness.see(Observation::Inconclusive(Inconclusive { cannot_repeat: true, ..Inconclusive::default() }));
     for _ in 0..5 {
@@ -416,7 +416,7 @@ fn nothing_sure() -> Observation {
 }
 
 #[test]
-fn a_payment_that_is_told_of_is_read_for_a_hundred_and_seventy_times_and_then_an_operator_is_asked() {
+fn a_reported_payment_is_polled_170_times_before_it_is_flagged() {
     let mut harness = DriverHarness::ready();
     harness.ask(Command::CheckStripe(StripeNotification {
         affected: Affected::Payment,
@@ -437,7 +437,7 @@ fn a_payment_that_is_told_of_is_read_for_a_hundred_and_seventy_times_and_then_an
 }
 
 #[test]
-fn a_page_that_somebody_comes_back_from_after_many_looks_is_looked_at_as_often_as_at_first() {
+fn a_returning_shopper_restarts_the_pauses_between_polls() {
     let mut harness = awaiting();
     pauses(&mut harness, page_is_open, 9);
     comes_back(&mut harness);
@@ -445,7 +445,7 @@ fn a_page_that_somebody_comes_back_from_after_many_looks_is_looked_at_as_often_a
 }
 
 #[test]
-fn what_an_operator_called_unpaid_is_read_after_pauses_that_double() {
+fn polls_after_an_operators_unpaid_decision_double_their_pauses() {
     let mut harness = decided_unread();
     let found = pauses(&mut harness, unread, 4);
     assert_eq!(found, [FIRST, FIRST, 2 * FIRST, 4 * FIRST]);
@@ -456,7 +456,7 @@ fn what_an_operator_called_unpaid_is_read_after_pauses_that_double() {
 }
 
 #[test]
-fn an_attempt_is_looked_for_once_more_until_a_day_after_it_could_last_have_been_sent() {
+fn an_attempt_gets_a_last_poll_up_to_a_day_past_its_send_limit() {
     for (early, looks) in [(Span::millis(1), 1), (Span::millis(0), 0)] {
         let (mut harness, _) = DriverHarness::charging();
         let last = harness.charging_state().attempt.repeat_until;
@@ -471,7 +471,7 @@ fn an_attempt_is_looked_for_once_more_until_a_day_after_it_could_last_have_been_
 }
 
 #[test]
-fn a_checkout_whose_time_is_over_is_written_three_times_before_its_caller_hears_that_it_cannot_be() {
+fn an_expired_session_is_unavailable_after_three_failed_commits() {
     let mut harness = DriverHarness::ready();
     harness.now = harness.session().expires;
     harness.commits = 0;

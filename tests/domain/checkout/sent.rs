@@ -79,7 +79,7 @@ fn no_more_is_sent_than_was_bought_and_is_left() {
 }
 
 #[test]
-fn an_order_counts_as_gone_back_with_its_last_cent_and_then_nothing_of_it_is_sent() {
+fn an_order_ships_nothing_more_once_its_last_cent_is_refunded() {
     let (mut harness, mug) = paid();
     let total = harness.session().quote().unwrap().total.minor;
     goes_back(&mut harness, "most", total - 1);
@@ -91,7 +91,7 @@ fn an_order_counts_as_gone_back_with_its_last_cent_and_then_nothing_of_it_is_sen
 }
 
 #[test]
-fn an_item_that_is_named_twice_with_a_quantity_of_nothing_is_refused() {
+fn an_item_listed_twice_with_a_zero_quantity_is_refused() {
     let (mut harness, mug) = paid();
     for items in [&[(&mug, 1), (&mug, 0)][..], &[(&mug, 0), (&mug, 1)], &[(&mug, 0), (&mug, 0)]] {
         let refused = sent(&mut harness, "wrong", items);

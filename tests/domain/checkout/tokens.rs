@@ -32,7 +32,7 @@ fn good_for(remaining: Money) -> TokenFacts {
 }
 
 #[test]
-fn a_token_is_good_for_the_exact_total_and_for_a_larger_one_only_where_that_is_allowed() {
+fn a_token_must_match_the_total_unless_a_larger_one_is_allowed() {
     let total = dollars(4361);
     let amount = |token: Money| Err(TokenProblem::Amount { token, total });
     let euros = Money::new(4361, "eur".parse().unwrap());
@@ -55,7 +55,7 @@ fn a_token_is_good_for_the_exact_total_and_for_a_larger_one_only_where_that_is_a
 }
 
 #[test]
-fn a_token_that_is_advised_against_pays_only_where_advice_is_not_asked_for() {
+fn a_token_stripe_recommends_blocking_pays_only_with_risk_off() {
     for allow_larger in [false, true] {
         for (risk, block_recommended, expected) in [
             (RiskPolicy::BlockOnRecommendation, true, Err(TokenProblem::Risk)),
@@ -119,7 +119,7 @@ const ENDS: [Named<fn(&mut DriverHarness)>; 8] = [
 ];
 
 #[test]
-fn the_sealed_token_is_gone_as_soon_as_its_attempt_is_only_read_or_canceled() {
+fn the_sealed_token_is_erased_once_its_attempt_is_sent_no_more() {
     for (name, end) in ENDS {
         let (mut harness, _) = DriverHarness::charging();
         assert!(harness.erased.is_empty());
@@ -133,7 +133,7 @@ fn the_sealed_token_is_gone_as_soon_as_its_attempt_is_only_read_or_canceled() {
 }
 
 #[test]
-fn the_sealed_token_is_kept_as_long_as_its_request_may_be_sent_again() {
+fn the_sealed_token_is_kept_while_its_request_may_be_retried() {
     for seen in [
         nothing_known(),
         Observation::KeyRefused,
@@ -150,7 +150,7 @@ fn the_sealed_token_is_kept_as_long_as_its_request_may_be_sent_again() {
 }
 
 #[test]
-fn a_request_is_sent_no_more_once_its_attempt_is_only_read_or_canceled() {
+fn an_attempt_being_polled_or_canceled_is_never_sent_again() {
     for (name, end) in ENDS {
         let (mut harness, _) = DriverHarness::charging();
         end(&mut harness);
@@ -165,7 +165,7 @@ fn a_request_is_sent_no_more_once_its_attempt_is_only_read_or_canceled() {
 }
 
 #[test]
-fn a_token_that_may_be_used_up_is_never_called_dead_before_a_reading_also_of_a_repeat() {
+fn a_possibly_consumed_token_never_fails_before_a_poll() {
     let refused = |maybe_consumed| Observation::TokenRefused { maybe_consumed, detail: String::new() };
     for repeats in 0..3 {
         let (mut harness, paying) = DriverHarness::charging();

@@ -43,7 +43,7 @@ fn retry_after_is_obeyed() {
 }
 
 #[test]
-fn a_long_retry_after_is_obeyed_as_long_as_the_request_may_be_sent() {
+fn a_long_retry_after_is_obeyed_while_the_request_may_be_sent() {
     let (mut harness, _) = DriverHarness::charging();
     let retry_after = Some(Span::minutes(3));
     harness.see(Observation::Inconclusive(Inconclusive { retry_after, ..Inconclusive::default() }));
@@ -148,7 +148,7 @@ fn until_it_reads(harness: &mut DriverHarness) {
 }
 
 #[test]
-fn an_attempt_that_silence_called_unpaid_is_looked_for_once_more_when_nothing_of_it_can_arrive_any_more() {
+fn an_attempt_that_was_never_found_is_polled_again_after_a_day() {
     let (mut harness, called) = never_happened();
     assert_ne!(priority(harness.session()), Priority::Cart, "only its actor reads");
     until_it_reads(&mut harness);
@@ -231,7 +231,7 @@ fn what_cannot_be_read_for_a_day_is_frozen_for_an_operator() {
 }
 
 #[test]
-fn a_bank_that_wants_a_confirmation_has_its_payment_canceled_first() {
+fn a_payment_that_requires_3ds_is_canceled_before_its_answer() {
     let (mut harness, paying) = DriverHarness::charging();
     harness.see(Observation::PaymentIntent(harness.intent(PaymentIntentStatus::RequiresAction)));
     assert!(matches!(harness.effects[..], [Effect::Cancel { .. }]));
@@ -284,7 +284,7 @@ fn an_idempotency_conflict_freezes_and_a_refused_key_waits() {
 }
 
 #[test]
-fn one_failed_reading_of_a_payment_that_is_under_way_freezes_nothing() {
+fn one_failed_poll_of_a_processing_payment_freezes_nothing() {
     let (mut harness, _) = DriverHarness::charging();
     harness.see(Observation::PaymentIntent(harness.intent(PaymentIntentStatus::Processing)));
     for _ in 0..30 {
@@ -313,7 +313,7 @@ fn no_retry_after_outlasts_the_last_moment_to_send() {
 }
 
 #[test]
-fn a_key_that_is_refused_for_a_day_of_reading_asks_for_an_operator() {
+fn a_key_refused_for_a_day_of_polls_freezes_the_session() {
     let (mut harness, _) = DriverHarness::charging();
     harness.see(Observation::Inconclusive(Inconclusive { cannot_repeat: true, ..Inconclusive::default() }));
     let began = harness.now;
@@ -358,7 +358,7 @@ fn a_refusal_means_dead_only_when_no_earlier_send_may_have_paid() {
 }
 
 #[test]
-fn a_refusal_that_stripe_has_stored_ends_an_attempt_whatever_was_sent_before() {
+fn a_stored_refusal_ends_an_attempt_even_after_earlier_sends() {
     let (mut harness, paying) = DriverHarness::charging();
     harness.see(nothing_known());
     harness.wait_and_wake();
@@ -371,7 +371,7 @@ fn a_refusal_that_stripe_has_stored_ends_an_attempt_whatever_was_sent_before() {
 }
 
 #[test]
-fn silence_counts_from_the_last_send_and_not_from_the_last_moment_to_send() {
+fn silence_counts_from_the_last_send_not_from_the_send_deadline() {
     let (mut harness, paying) = DriverHarness::charging();
     harness.see(nothing_known());
     harness.wait_and_wake();
@@ -447,7 +447,7 @@ fn a_time_in_which_nobody_was_there_to_read_freezes_nothing() {
 }
 
 #[test]
-fn a_payment_that_reading_shows_unpaid_is_canceled_before_another_may_be_made() {
+fn a_payment_polled_as_unpaid_is_canceled_before_another_starts() {
     let (mut harness, paying) = DriverHarness::charging();
     harness.see(Observation::Inconclusive(Inconclusive {
         should_retry: Some(false),

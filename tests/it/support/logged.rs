@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::architecture::rust_files;
+use crate::project::architecture::rust_files;
 
 /// One logging macro.
 pub struct Logged {

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn one_task_that_asks_what_is_due_is_kept_and_every_one_of_another_kind() {
+    fn the_retry_queue_keeps_one_due_task_and_every_other_task() {
         let mut retries = RetryQueue::new();
         for kind in [report(1), TaskKind::Due, report(2), TaskKind::Due, TaskKind::Due] {
             retries.keep(kind, 0, NOW);

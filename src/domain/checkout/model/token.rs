@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_has_eight_to_two_hundred_and_fifty_five_letters_digits_and_underscores() {
+    fn a_token_has_8_to_255_letters_digits_or_underscores() {
         let token = |rest: &str| format!("spt_{rest}").parse::<SharedPaymentToken>().is_ok();
         for (length, valid) in [(7, false), (8, true), (255, true), (256, false)] {
             assert_eq!(token(&"a".repeat(length)), valid, "{length}");

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_befalls_a_request_does_not_depend_on_what_others_do_meanwhile() {
+    fn a_requests_faults_do_not_depend_on_other_requests() {
         let (mut one, mut other) = (at_random(5, 300), at_random(5, 300));
         let of_a: Vec<_> = (0..200).map(|_| one.choose(&charge("a"))).collect();
         let mixed: Vec<_> = (0..200)
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_is_used_up_line_by_line_and_only_by_requests_that_can_meet_it() {
+    fn a_script_is_consumed_in_order_only_by_requests_it_applies_to() {
         let mut chooser = FaultChooser::default();
         let error = Fault::ErrorBefore { should_retry: None };
         chooser.follow(FaultPlan::none().next(RequestKind::CreateIntent, error, 1).next(

@@ -1,0 +1,23 @@
+//! A whole gateway with the emulated Stripe, as agencies and shoppers use it, or as it is killed.
+
+pub mod accounts;
+mod admin;
+mod backup;
+mod bad_input;
+mod crash;
+mod demo;
+mod doors;
+mod due_work;
+mod faults;
+mod healthcheck;
+mod host;
+mod hosted;
+mod kills;
+mod logging;
+mod orders;
+mod process;
+mod purchase;
+mod same;
+mod strangers;
+mod throughput;
+mod webhooks;
