@@ -22,8 +22,9 @@ check: ## Check the format, the lints of the product and the pure tests: the loo
 	$(CARGO) clippy --locked -- -D warnings
 	SIMULATION_SEEDS=500 $(CARGO) test --locked --quiet --lib --test domain
 
+# Many tests wait for browsers, timers and other processes, so there are more of them at once than processors.
 test: setup lint ## All that must pass: the tools, the lints, every test.
-	$(CARGO) test --locked --workspace
+	$(CARGO) test --locked --workspace -- --test-threads=4
 
 # Five minutes at most; CRASH_SEED=… repeats the choices of a run.
 crash-test: ## Buy 500 times while the release binary is killed 50 times, and hold orders against the ledger.
