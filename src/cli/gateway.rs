@@ -180,8 +180,9 @@ impl Gateway {
     pub(super) fn stop(self) -> anyhow::Result<()> {
         self.probes.stopping();
         self.io.block_on(self.server.stop(true));
-        let _ = self.stop.send(true);
+        // Before the tasks: their stop ends the thread that the admin listener needs to stop.
         self.io.block_on(self.admin.stop(false));
+        let _ = self.stop.send(true);
         // Tasks with a stop receiver have ended when no receiver is left.
         let _ = self.io.block_on(async { tokio::time::timeout(LAST_EVENTS, self.stop.closed()).await });
         self.actors.join().map_err(|_| anyhow::anyhow!("the actors' thread panicked"))?;

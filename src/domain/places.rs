@@ -10,6 +10,7 @@ use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::address::{ContactField, CountryCode};
+use super::language::Language;
 use super::postal_codes::{Beginning, PostalForm, bare};
 
 /// How many choices a message lists.
@@ -19,7 +20,10 @@ const CHOICES: usize = 65;
 #[derive(Deserialize)]
 pub struct Country {
     code: CountryCode,
+    /// Its name in English.
     name: String,
+    /// Its name in German, where it is another.
+    german_name: Option<String>,
     #[serde(default)]
     names: Vec<String>,
     city: Presence,
@@ -266,7 +270,17 @@ impl CountryCode {
     /// Its name in English.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
-        Some(&self.row()?.name)
+        self.name_in(Language::English)
+    }
+
+    /// Its name in a language.
+    #[must_use]
+    pub fn name_in(self, language: Language) -> Option<&'static str> {
+        let row = self.row()?;
+        Some(match language {
+            Language::English => &row.name,
+            Language::German => row.german_name.as_ref().unwrap_or(&row.name),
+        })
     }
 
     /// The region of this country that a text names, in the form of addresses.
@@ -595,5 +609,16 @@ mod tests {
         fn has_regions_to_choose(&self) -> bool {
             !self.regions.is_empty()
         }
+    }
+
+    #[test]
+    fn a_country_has_a_name_in_every_language() {
+        let germany: CountryCode = "DE".parse().unwrap();
+        assert_eq!(
+            Language::ALL.map(|language| germany.name_in(language)),
+            [Some("Germany"), Some("Deutschland")]
+        );
+        let here: CountryCode = "LI".parse().unwrap();
+        assert_eq!(here.name_in(Language::German), here.name());
     }
 }

@@ -230,7 +230,7 @@ def country(code, row, english):
 
 
 def main():
-    english = Locale.parse("en").territories
+    english, german = Locale.parse("en").territories, Locale.parse("de").territories
     default = json.loads((DATA / "zz.json").read_text())["ZZ"]
     places = []
     for code in sorted(english):
@@ -241,6 +241,8 @@ def main():
         places.append(country(code, {**default, **json.loads(file.read_text())[code]}, english[code]))
     places = drop_ambiguous(places)
     for place in places:
+        if german[place["code"]] != place["name"]:
+            place["german_name"] = german[place["code"]]
         if place["code"] in STATES_THAT_ARE_COUNTRIES:
             place["state_of"] = "US"
         if place["code"] in TERRITORIES:

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::body::read_body;
 use super::operator::Operator;
 use super::problem::Problem;
+use super::reply::reply;
 use super::routes;
 use crate::domain::ids::AccountId;
 use crate::domain::merchant::PaymentsOff;
@@ -65,7 +66,7 @@ async fn forget(operator: Operator, request: HttpRequest, body: web::Bytes) -> R
         Forgetting::Forgotten => {
             tracing::warn!(merchant = %tenant, %account, "stripe_account_forgotten");
             let body = json!({ "forgotten": account });
-            Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body))
+            Ok(reply(&body))
         }
         Forgetting::NotKept(Some(kept)) => {
             Err(refused("account_not_kept", format!("the account that is kept is {kept}")))

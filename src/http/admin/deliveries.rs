@@ -11,14 +11,11 @@ use serde_json::{Value, json};
 use super::body::read_nothing;
 use super::operator::Operator;
 use super::problem::Problem;
+use super::reply::{cut, page_limit, reply};
 use super::routes;
 use crate::domain::ids::OrderEventId;
 use crate::domain::time::Timestamp;
 use crate::store::{DeliveriesQuery, Delivery, DeliveryState};
-
-/// The page size by default, and the largest.
-const PAGE: u32 = 50;
-const LARGEST_PAGE: u32 = 200;
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config
@@ -48,15 +45,11 @@ impl ListDeliveriesQuery {
         let after = self.after.map(|text| {
             text.parse().map_err(|_| Problem::invalid("after is the `next` of the page before, oev_…"))
         });
-        let limit = self.limit.unwrap_or(PAGE);
-        if !(1..=LARGEST_PAGE).contains(&limit) {
-            return Err(Problem::invalid(format!("limit is a number from 1 to {LARGEST_PAGE}")));
-        }
         Ok(DeliveriesQuery {
             state: state.transpose()?,
             order: order.transpose()?,
             after: after.transpose()?,
-            limit,
+            limit: page_limit(self.limit)?,
         })
     }
 }
@@ -67,14 +60,12 @@ async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, 
     let asked = web::Query::<ListDeliveriesQuery>::from_query(request.query_string())
         .map_err(|_| Problem::invalid("limit is a number; state, order and after are words"))?;
     let mut which = asked.into_inner().which()?;
-    let page = usize::try_from(which.limit).unwrap_or(usize::MAX);
+    let limit = which.limit;
     which.limit += 1;
     let mut found = merchant.records().deliveries(which).await?;
-    let more = found.len() > page;
-    found.truncate(page);
-    let next = found.last().filter(|_| more).map(|last| last.id.clone());
+    let next = cut(&mut found, limit).map(|last| last.id.clone());
     let deliveries: Vec<Value> = found.iter().map(to_json).collect();
-    Ok(answer(&json!({ "deliveries": deliveries, "next": next })))
+    Ok(reply(&json!({ "deliveries": deliveries, "next": next })))
 }
 
 /// One order event.
@@ -85,7 +76,7 @@ async fn show(
 ) -> Result<HttpResponse, Problem> {
     let merchant = operator.merchant(&request, &[])?;
     let found = merchant.records().delivery(&event_id(&path)?).await?.ok_or_else(unknown)?;
-    Ok(answer(&to_json(&found)))
+    Ok(reply(&to_json(&found)))
 }
 
 /// Sends an order event again, whatever its state, as if it had never been sent. It keeps its `webhook-id`, so a
@@ -108,7 +99,7 @@ async fn retry(
         ));
     }
     tracing::warn!(merchant = %merchant.tenant().merchant, event = %found.id, "order_event_retried_by_hand");
-    Ok(answer(&to_json(&found)))
+    Ok(reply(&to_json(&found)))
 }
 
 fn event_id(text: &str) -> Result<OrderEventId, Problem> {
@@ -117,10 +108,6 @@ fn event_id(text: &str) -> Result<OrderEventId, Problem> {
 
 fn unknown() -> Problem {
     Problem::not_found("this merchant has no such delivery")
-}
-
-fn answer(body: &Value) -> HttpResponse {
-    HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body)
 }
 
 fn to_json(delivery: &Delivery) -> Value {

@@ -8,13 +8,10 @@ use serde_json::{Value, json};
 use super::body::read_body;
 use super::operator::Operator;
 use super::problem::Problem;
+use super::reply::{cut, page_limit, reply};
 use super::routes;
 use crate::domain::ids::FlagId;
 use crate::store::{FlagsQuery, KeptFlag, Resolution};
-
-/// The page size by default, and the largest.
-const PAGE: u32 = 50;
-const LARGEST_PAGE: u32 = 200;
 
 /// The most characters of a resolution.
 const LONGEST: usize = 1000;
@@ -36,19 +33,12 @@ async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, 
     let merchant = operator.merchant(&request, &["open", "after", "limit"])?;
     let asked = web::Query::<ListFlagsQuery>::from_query(request.query_string())
         .map_err(|_| Problem::invalid("open is true or false, after a flag's id, limit a number"))?;
-    let limit = asked.limit.unwrap_or(PAGE);
-    if !(1..=LARGEST_PAGE).contains(&limit) {
-        return Err(Problem::invalid(format!("limit is a number from 1 to {LARGEST_PAGE}")));
-    }
+    let limit = page_limit(asked.limit)?;
     let which = FlagsQuery { open: asked.open, after: asked.after.clone(), limit: limit + 1 };
     let mut found = merchant.records().flags(which).await?;
-    let page = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = found.len() > page;
-    found.truncate(page);
-    let next = found.last().filter(|_| more).map(|last| last.flag.id.clone());
+    let next = cut(&mut found, limit).map(|last| last.flag.id.clone());
     let flags: Vec<Value> = found.iter().map(to_json).collect();
-    let body = json!({ "flags": flags, "next": next });
-    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body))
+    Ok(reply(&json!({ "flags": flags, "next": next })))
 }
 
 /// Resolves a flag: `{"resolution": "refunded in the dashboard"}`. A flag that is already resolved keeps its first
@@ -80,7 +70,7 @@ async fn resolve(
         return Err(Problem::new(StatusCode::CONFLICT, "already_resolved", detail));
     }
     tracing::warn!(merchant = %merchant.tenant().merchant, flag = %id, resolution = text, "flag_resolved");
-    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(to_json(&kept)))
+    Ok(reply(&to_json(&kept)))
 }
 
 fn to_json(kept: &KeptFlag) -> Value {

@@ -11,6 +11,7 @@ mod operator;
 mod orders;
 mod probes;
 mod problem;
+mod reply;
 mod routes;
 mod sessions;
 mod stripe_events;

@@ -16,6 +16,7 @@ use url::Url;
 use super::body::{optional, read_body, read_nothing};
 use super::operator::Operator;
 use super::problem::Problem;
+use super::reply::{page_limit, reply};
 use super::routes;
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::model::{Answer, Command, PlacedOrder, RefundRequest};
@@ -24,10 +25,6 @@ use crate::domain::order::{Fulfilled, Fulfillment, OrderState, RefundReason, Ref
 use crate::protocol::order_events::{dispute_json, fulfillment_json, order_json, refund_json};
 use crate::protocol::texts::operator;
 use crate::store::{DeliveriesQuery, DeliveryState, OrdersQuery};
-
-/// The page size by default, and the largest.
-const PAGE: u32 = 50;
-const LARGEST_PAGE: u32 = 200;
 
 /// The value that means all that is left.
 const ALL: &str = "all";
@@ -58,19 +55,15 @@ async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, 
     let asked = web::Query::<ListOrdersQuery>::from_query(request.query_string())
         .map_err(|_| Problem::invalid("number, before and limit are numbers"))?
         .into_inner();
-    let limit = asked.limit.unwrap_or(PAGE);
-    if !(1..=LARGEST_PAGE).contains(&limit) {
-        return Err(Problem::invalid(format!("limit is a number from 1 to {LARGEST_PAGE}")));
-    }
     let which = OrdersQuery {
         number: asked.number.map(OrderNumber),
         state: asked.state.as_deref().map(order_state).transpose()?,
         before: asked.before.map(OrderNumber),
-        limit,
+        limit: page_limit(asked.limit)?,
     };
     let page = merchant.records().orders(which).await?;
     let orders: Vec<Value> = page.orders.iter().map(|listed| head(&listed.placed, listed.state)).collect();
-    Ok(answer(&json!({ "orders": orders, "next": page.next })))
+    Ok(reply(&json!({ "orders": orders, "next": page.next })))
 }
 
 fn order_state(text: &str) -> Result<OrderState, Problem> {
@@ -88,8 +81,8 @@ async fn show(
 ) -> Result<HttpResponse, Problem> {
     let merchant = operator.merchant(&request, &[])?;
     let placed = find(&merchant, &path).await?;
-    let answer_of_session = merchant.ask(&placed.order.session, Command::Read).await?;
-    Ok(answer(&whole(&placed, &answer_of_session)))
+    let answer = merchant.ask(&placed.order.session, Command::Read).await?;
+    Ok(reply(&whole(&placed, &answer)))
 }
 
 /// Requests a refund: `{"amount": 1200, "reason": "requested_by_customer"}`, the reason optional; `"amount": "all"`
@@ -125,19 +118,19 @@ async fn refund(
     tracing::warn!(
         merchant = %tenant, %session, %order, %reference, amount_minor = amount, reason = because, "refund_wanted"
     );
-    let answer_of_session = merchant.ask(&placed.order.session, Command::Refund(refund)).await.inspect_err(|rejection| {
+    let answer = merchant.ask(&placed.order.session, Command::Refund(refund)).await.inspect_err(|rejection| {
         let code = rejection.code();
         tracing::warn!(merchant = %tenant, %session, %order, %reference, code, cause = operator::rejection(rejection), "refund_not_begun");
     })?;
-    let known = answer_of_session.session.activity.refund_of(&reference);
+    let known = answer.session.activity.refund_of(&reference);
     let Some(known) = known else {
         return Err(Problem::unavailable(
             "the refund is not begun yet; send it again with the same Idempotency-Key",
         ));
     };
-    let body = json!({ "refund": refund_json(known), "order": whole(&placed, &answer_of_session) });
+    let body = json!({ "refund": refund_json(known), "order": whole(&placed, &answer) });
     match &known.state {
-        RefundState::Made { .. } => Ok(answer(&body)),
+        RefundState::Made { .. } => Ok(reply(&body)),
         RefundState::Requested(_) => {
             Ok(HttpResponse::Accepted().insert_header(("cache-control", "no-store")).json(body))
         }
@@ -197,11 +190,11 @@ async fn fulfill(
         created: merchant.now(),
     };
     let placed = find(&merchant, &path).await?;
-    let answer_of_session = merchant.ask(&placed.order.session, Command::Fulfill(fulfillment)).await?;
+    let answer = merchant.ask(&placed.order.session, Command::Fulfill(fulfillment)).await?;
     let (tenant, order) = (&merchant.tenant().merchant, &placed.order.id);
     let session = &placed.order.session;
     tracing::info!(merchant = %tenant, %session, %order, %reference, "order_fulfilled");
-    Ok(answer(&whole(&placed, &answer_of_session)))
+    Ok(reply(&whole(&placed, &answer)))
 }
 
 /// Erases the personal data of an order's buyer; amounts, lines and Stripe's ids remain. A second call changes
@@ -229,7 +222,7 @@ async fn erase(
     let (tenant, order) = (&merchant.tenant().merchant, &placed.order.id);
     let session = &placed.order.session;
     tracing::warn!(merchant = %tenant, %session, %order, erased, pending = pending.len(), "buyer_erased");
-    Ok(answer(&json!({ "order": order, "erased": erased, "pending_deliveries": pending })))
+    Ok(reply(&json!({ "order": order, "erased": erased, "pending_deliveries": pending })))
 }
 
 /// The amount of a refund. The whole amount needs an explicit word, so that an empty body refunds nothing.
@@ -349,10 +342,6 @@ async fn find(merchant: &MerchantHandle, path: &str) -> Result<PlacedOrder, Prob
     found.ok_or_else(unknown)
 }
 
-fn answer(body: &Value) -> HttpResponse {
-    HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body)
-}
-
 /// The summary of an order in a list.
 fn head(placed: &PlacedOrder, state: OrderState) -> Value {
     let order = &placed.order;
@@ -364,8 +353,8 @@ fn head(placed: &PlacedOrder, state: OrderState) -> Value {
 }
 
 /// The summary, the data of order events, and the order's activity.
-fn whole(placed: &PlacedOrder, answer_of_session: &Answer) -> Value {
-    let activity = &answer_of_session.session.activity;
+fn whole(placed: &PlacedOrder, answer: &Answer) -> Value {
+    let activity = &answer.session.activity;
     let mut whole = head(placed, OrderState::of(activity, &placed.order.quote));
     if let (Value::Object(members), Value::Object(facts)) =
         (&mut whole, order_json(&placed.order, &placed.permalink))

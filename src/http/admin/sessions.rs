@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::body::{optional, read_body, refused};
 use super::operator::Operator;
 use super::problem::Problem;
+use super::reply::reply;
 use super::routes;
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::model::{
@@ -129,7 +130,7 @@ async fn session_response(merchant: &MerchantHandle, answer: &Answer) -> Result<
             );
         }
     }
-    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body))
+    Ok(reply(&body))
 }
 
 /// A notice, with its meaning in words.

@@ -6,12 +6,9 @@ use serde_json::{Value, json};
 
 use super::operator::Operator;
 use super::problem::Problem;
+use super::reply::{page_limit, reply};
 use super::routes;
 use crate::store::KeptEvent;
-
-/// The page size by default, and the largest.
-const PAGE: u32 = 50;
-const LARGEST_PAGE: u32 = 200;
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config.service(routes::read("/stripe-events", list));
@@ -27,15 +24,14 @@ struct ListStripeEventsQuery {
 async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let merchant = operator.merchant(&request, &["limit"])?;
     let limit = web::Query::<ListStripeEventsQuery>::from_query(request.query_string())
-        .map(|asked| asked.limit.unwrap_or(PAGE))
-        .ok()
-        .filter(|limit| (1..=LARGEST_PAGE).contains(limit))
-        .ok_or_else(|| Problem::invalid(format!("limit is a number from 1 to {LARGEST_PAGE}")))?;
+        .map_err(|_| Problem::invalid("limit is a number"))?
+        .limit;
+    let limit = page_limit(limit)?;
     let events: Vec<Value> = merchant.records().stripe_events(limit).await?.iter().map(to_json).collect();
     let body = json!({
         "takes_webhooks": merchant.takes_webhooks(), "events": events, "refused": merchant.refused_webhooks(),
     });
-    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body))
+    Ok(reply(&body))
 }
 
 fn to_json(KeptEvent { event, state }: &KeptEvent) -> Value {

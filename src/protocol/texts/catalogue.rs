@@ -52,155 +52,51 @@ pub(crate) fn money(language: Language, amount: Money) -> String {
     amount.to_string().replace('.', &language.decimal_mark().to_string())
 }
 
-/// Messages for shoppers: one sentence or two each.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Messages {
-    pub(crate) payment_declined: String,
-    pub(crate) declined_insufficient_funds: String,
-    pub(crate) declined_expired_card: String,
-    pub(crate) declined_incorrect_details: String,
-    pub(crate) declined_limit_exceeded: String,
-    pub(crate) declined_not_supported: String,
-    pub(crate) declined_try_again: String,
-    pub(crate) confirmation_needed: String,
-    pub(crate) token_unusable: String,
-    pub(crate) request_refused: String,
-    pub(crate) payment_refused: String,
-    pub(crate) field_not_accepted: String,
-    pub(crate) order_not_accepted: String,
-    pub(crate) payment_not_made: String,
-    pub(crate) nothing_charged: String,
-    pub(crate) page_closed: String,
-    pub(crate) payment_looked_into: String,
-    pub(crate) payment_under_way: String,
-    pub(crate) token_foreign: String,
-    pub(crate) token_consumed: String,
-    pub(crate) token_expired: String,
-    pub(crate) token_revoked: String,
-    pub(crate) token_amount: String,
-    pub(crate) token_risk: String,
-    pub(crate) token_used_elsewhere: String,
-    pub(crate) quote_expired: String,
-    pub(crate) item_unnamed: String,
-    pub(crate) item_unavailable: String,
-    pub(crate) unknown_item: String,
-    pub(crate) variant_needed: String,
-    pub(crate) address_needed: String,
-    pub(crate) country_not_served: String,
-    pub(crate) region_needed: String,
-    pub(crate) no_shipping: String,
-    pub(crate) option_not_offered: String,
-    pub(crate) tax_unknown: String,
-    pub(crate) below_minimum: String,
-    pub(crate) above_maximum: String,
-    pub(crate) above_limit: String,
-    pub(crate) not_priceable: String,
-    pub(crate) nothing_wanted: String,
-    pub(crate) last_payment_not_made: String,
-    pub(crate) email_needed_for_goods: String,
-    pub(crate) email_needed: String,
-    pub(crate) charging: String,
-    pub(crate) page_open: String,
-    pub(crate) page_opening: String,
-    pub(crate) page_closing: String,
-    pub(crate) frozen: String,
-    pub(crate) canceled: String,
-    pub(crate) too_many_attempts: String,
-    pub(crate) ended_by_shop: String,
-    pub(crate) expired: String,
-    pub(crate) ended: String,
-    pub(crate) not_payable: String,
-    pub(crate) also_on_page: String,
-    pub(crate) not_offered_sheet: String,
-    pub(crate) not_offered_page: String,
-    pub(crate) too_many_pages: String,
-    pub(crate) order_changed: String,
-    pub(crate) not_found: String,
-    pub(crate) suspended: String,
-    pub(crate) payments_unavailable: String,
-    pub(crate) payments_off: String,
-    pub(crate) token_unread: String,
-    pub(crate) too_many_payments: String,
-    pub(crate) busy: String,
-    pub(crate) no_room: String,
-    pub(crate) orders_paused: String,
-    pub(crate) not_written: String,
-    pub(crate) unavailable: String,
-    pub(crate) still_working: String,
-    pub(crate) payment_not_taken: String,
-    pub(crate) payment_not_taken_pay_on_page: String,
-    pub(crate) field_missing: String,
-    pub(crate) field_invalid: String,
-    pub(crate) not_done: String,
-    pub(crate) page_not_opened: String,
-    pub(crate) form_unreadable: String,
+/// Declares a section: a struct that has these texts, and that reads no others.
+macro_rules! texts {
+    ($(#[$doc:meta])* $section:ident: $($text:ident)*) => {
+        $(#[$doc])*
+        #[derive(Debug, Default, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct $section {
+            $(pub(crate) $text: String,)*
+        }
+    };
 }
 
-/// The shopper's names for the parts of an order.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Fields {
-    pub(crate) email: String,
-    pub(crate) name: String,
-    pub(crate) phone_number: String,
-    pub(crate) line_one: String,
-    pub(crate) line_two: String,
-    pub(crate) city: String,
-    pub(crate) state: String,
-    pub(crate) postal_code: String,
-    pub(crate) country: String,
-    pub(crate) amount: String,
-    pub(crate) currency: String,
+texts! {
+    /// Messages for shoppers: one sentence or two each.
+    Messages:
+        payment_declined declined_insufficient_funds declined_expired_card declined_incorrect_details
+        declined_limit_exceeded declined_not_supported declined_try_again confirmation_needed token_unusable
+        request_refused payment_refused field_not_accepted order_not_accepted payment_not_made nothing_charged
+        page_closed payment_looked_into payment_under_way token_foreign token_consumed token_expired
+        token_revoked token_amount token_risk token_used_elsewhere quote_expired item_unnamed item_unavailable
+        unknown_item variant_needed address_needed country_not_served region_needed no_shipping
+        option_not_offered tax_unknown below_minimum above_maximum above_limit not_priceable nothing_wanted
+        last_payment_not_made email_needed_for_goods email_needed charging page_open page_opening page_closing
+        frozen canceled too_many_attempts ended_by_shop expired ended not_payable also_on_page not_offered_sheet
+        not_offered_page too_many_pages order_changed not_found suspended payments_unavailable payments_off
+        token_unread too_many_payments busy no_room orders_paused not_written unavailable still_working
+        payment_not_taken payment_not_taken_pay_on_page field_missing field_invalid not_done page_not_opened
+        form_unreadable
 }
 
-/// The texts of the shop's own pages.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Page {
-    pub(crate) checkout_title: String,
-    pub(crate) order_title: String,
-    pub(crate) test_mode: String,
-    pub(crate) your_order: String,
-    pub(crate) paid: String,
-    pub(crate) order_number: String,
-    pub(crate) order_paid_on: String,
-    pub(crate) reference: String,
-    pub(crate) delivery: String,
-    pub(crate) payment: String,
-    pub(crate) payment_hint: String,
-    pub(crate) pay_now: String,
-    pub(crate) update: String,
-    pub(crate) shipping: String,
-    pub(crate) tax: String,
-    pub(crate) total: String,
-    pub(crate) checking: String,
-    pub(crate) back_to_checkout: String,
-    pub(crate) field_email: String,
-    pub(crate) field_name: String,
-    pub(crate) field_line_one: String,
-    pub(crate) field_line_two: String,
-    pub(crate) field_city: String,
-    pub(crate) field_state: String,
-    pub(crate) field_postal_code: String,
-    pub(crate) field_phone_number: String,
-    pub(crate) field_country: String,
-    pub(crate) ask_the_shop: String,
-    pub(crate) terms: String,
-    pub(crate) privacy: String,
-    pub(crate) sent: String,
-    pub(crate) sent_on: String,
-    pub(crate) sent_by: String,
-    pub(crate) tracking_number: String,
-    pub(crate) follow: String,
-    pub(crate) refund: String,
-    pub(crate) refund_returned: String,
-    pub(crate) refund_pending: String,
-    pub(crate) refund_requires_action: String,
-    pub(crate) refund_succeeded: String,
-    pub(crate) refund_failed: String,
-    pub(crate) checkout_unavailable: String,
-    pub(crate) order_unavailable: String,
+texts! {
+    /// The shopper's names for the parts of an order.
+    Fields:
+        email name phone_number line_one line_two city state postal_code country amount currency
+}
+
+texts! {
+    /// The texts of the shop's own pages.
+    Page:
+        checkout_title order_title test_mode your_order paid order_number order_paid_on reference delivery
+        payment payment_hint pay_now update shipping tax total checking back_to_checkout field_email field_name
+        field_line_one field_line_two field_city field_state field_postal_code field_phone_number field_country
+        ask_the_shop terms privacy sent sent_on sent_by tracking_number follow refund refund_returned
+        refund_pending refund_requires_action refund_succeeded refund_failed checkout_unavailable
+        order_unavailable
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 use sqlx::SqliteConnection;
 
+use super::bind::BindTenant as _;
 use super::failure::Failure;
 use super::rows::{self, Encoded, SESSION_SCHEMA};
 use super::{journal, outbox};
@@ -67,8 +68,7 @@ async fn insert_session(connection: &mut SqliteConnection, encoded: &Encoded) ->
          VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          ON CONFLICT (tenant, mode, id) DO NOTHING",
     )
-    .bind(commit.tenant.merchant.as_str())
-    .bind(commit.tenant.mode.as_str())
+    .tenant(&commit.tenant)
     .bind(commit.session.id.as_str())
     .bind(SESSION_SCHEMA)
     .bind(commit.session.state.name())
@@ -99,8 +99,7 @@ async fn update_session(
                 body = ?9, unpaid_end = ?10, personal = ?11, tried = tried OR ?12, unaccounted = ?13
          WHERE tenant = ?1 AND mode = ?2 AND id = ?3 AND version = ?4",
     )
-    .bind(commit.tenant.merchant.as_str())
-    .bind(commit.tenant.mode.as_str())
+    .tenant(&commit.tenant)
     .bind(commit.session.id.as_str())
     .bind(expected.0)
     .bind(SESSION_SCHEMA)
@@ -130,8 +129,7 @@ async fn start(
         "SELECT EXISTS (SELECT 1 FROM attempts WHERE tenant = ?1 AND mode = ?2 AND spt_hash = ?3)
              OR EXISTS (SELECT 1 FROM spent_tokens WHERE tenant = ?1 AND mode = ?2 AND spt_hash = ?3)",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(tenant)
     .bind(row.spt_hash.as_ref().map(SptHash::as_str))
     .fetch_one(&mut *connection)
     .await?;
@@ -143,8 +141,7 @@ async fn start(
                                sealed_token, stripe_version, account, started, repeat_until, ended)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, NULL)",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(tenant)
     .bind(row.session.as_str())
     .bind(row.number.0)
     .bind(row.spt_hash.as_ref().map(SptHash::as_str))
@@ -187,8 +184,7 @@ async fn decide(
     let known: Option<Option<String>> = sqlx::query_scalar(
         "SELECT ended FROM attempts WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number = ?4",
     )
-    .bind(target.tenant.merchant.as_str())
-    .bind(target.tenant.mode.as_str())
+    .tenant(target.tenant)
     .bind(target.session.as_str())
     .bind(target.number.0)
     .fetch_optional(&mut *connection)
@@ -204,8 +200,7 @@ async fn decide(
         "UPDATE attempts SET ended = ?5, sealed_token = NULL, body = ''
          WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number = ?4",
     )
-    .bind(target.tenant.merchant.as_str())
-    .bind(target.tenant.mode.as_str())
+    .tenant(target.tenant)
     .bind(target.session.as_str())
     .bind(target.number.0)
     .bind(json)
@@ -221,8 +216,7 @@ async fn erase_token_of(connection: &mut SqliteConnection, target: Target<'_>, e
                              body = CASE WHEN ?5 THEN '' ELSE body END
          WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number = ?4",
     )
-    .bind(target.tenant.merchant.as_str())
-    .bind(target.tenant.mode.as_str())
+    .tenant(target.tenant)
     .bind(target.session.as_str())
     .bind(target.number.0)
     .bind(erase_token)
@@ -248,8 +242,7 @@ async fn insert_order(
                      (SELECT coalesce(max(base + count) + 1, 0) FROM given_numbers
                       WHERE tenant = ?1 AND mode = ?2)))",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(tenant)
     .bind(placed.order.id.as_str())
     .bind(placed.order.session.as_str())
     .bind(placed.order.payment_intent.as_str())
@@ -270,8 +263,7 @@ async fn insert_refund(connection: &mut SqliteConnection, tenant: &Tenant, row: 
                               account, started, repeat_until)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(tenant)
     .bind(row.session.as_str())
     .bind(row.number.0)
     .bind(row.amount.minor)
@@ -293,8 +285,7 @@ async fn empty_refunds(connection: &mut SqliteConnection, commit: &Commit) -> Ap
     sqlx::query(
         "UPDATE refunds SET body = '' WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number IS NOT ?4 AND body <> ''",
     )
-    .bind(commit.tenant.merchant.as_str())
-    .bind(commit.tenant.mode.as_str())
+    .tenant(&commit.tenant)
     .bind(commit.session.id.as_str())
     .bind(undecided)
     .execute(connection)
@@ -313,16 +304,14 @@ pub(super) async fn account(
              SET key_fingerprint = excluded.key_fingerprint, verified_by_stripe = excluded.verified_by_stripe
              WHERE account = excluded.account",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(tenant)
     .bind(known.account.as_str())
     .bind(known.key.as_ref().map(|key| key.fingerprint.as_str()))
     .bind(known.key.as_ref().is_some_and(|key| key.verified_by_stripe))
     .execute(&mut *connection)
     .await?;
     let kept: String = sqlx::query_scalar("SELECT account FROM accounts WHERE tenant = ?1 AND mode = ?2")
-        .bind(tenant.merchant.as_str())
-        .bind(tenant.mode.as_str())
+        .tenant(tenant)
         .fetch_one(connection)
         .await?;
     Ok(rows::id("a learned account", &kept)?)

@@ -2,6 +2,7 @@
 
 use sqlx::SqlitePool;
 
+use super::bind::BindTenant as _;
 use super::reader::failed;
 use super::rows;
 use crate::domain::checkout::model::Priority;
@@ -76,8 +77,7 @@ pub(super) async fn sessions(
         let wanted = limit - due.len();
         let page: Vec<(String, i64)> = sqlx::query_as(SESSIONS)
             .bind(rows::priority_number(query.priority))
-            .bind(tenant.merchant.as_str())
-            .bind(tenant.mode.as_str())
+            .tenant(&tenant)
             .bind(query.now.as_millis())
             .bind(behind.0)
             .bind(&behind.1)

@@ -2,6 +2,7 @@
 
 use sqlx::{SqliteConnection, SqlitePool};
 
+use super::bind::BindTenant as _;
 use super::failure::Failure;
 use super::reader::failed;
 use super::rows;
@@ -29,8 +30,7 @@ pub(super) async fn keep(
         columns!(),
         ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (tenant, mode, id) DO NOTHING",
     ))
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(tenant)
     .bind(event.id.as_str())
     .bind(event.kind.as_str())
     .bind(event.object.as_ref().map(StripeObjectId::as_str))
@@ -51,8 +51,7 @@ pub(super) async fn followed(
     state: EventState,
 ) -> Result<(), Failure<StoreError>> {
     sqlx::query("UPDATE stripe_events SET state = ?4 WHERE tenant = ?1 AND mode = ?2 AND id = ?3")
-        .bind(tenant.merchant.as_str())
-        .bind(tenant.mode.as_str())
+        .tenant(tenant)
         .bind(id.as_str())
         .bind(state.as_str())
         .execute(connection)
@@ -126,8 +125,7 @@ pub(super) async fn session_of(
              SELECT 3, session FROM flags WHERE tenant = ?1 AND mode = ?2 AND payment_intent = ?4
          ) ORDER BY rank LIMIT 1",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(&tenant)
     .bind(event.session.as_ref().map(SessionId::as_str))
     .bind(event.intent.as_ref().map(PaymentIntentId::as_str))
     .fetch_optional(&readers)
@@ -148,8 +146,7 @@ pub(super) async fn list(
         columns!(),
         " FROM stripe_events WHERE tenant = ?1 AND mode = ?2 ORDER BY received DESC, id DESC LIMIT ?3",
     ))
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(&tenant)
     .bind(limit)
     .fetch_all(&readers)
     .await

@@ -2,6 +2,7 @@
 
 use sqlx::{SqliteConnection, SqlitePool};
 
+use super::bind::BindTenant as _;
 use super::failure::Failure;
 use super::reader::failed;
 use super::rows::{self, FlagRecord};
@@ -20,8 +21,7 @@ pub(super) async fn insert_flag<E: From<StoreError>>(
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
          WHERE NOT EXISTS (SELECT 1 FROM flags WHERE tenant = ?1 AND mode = ?2 AND payment_intent = ?5)",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(tenant)
     .bind(flag.id.as_str())
     .bind(flag.session.as_str())
     .bind(flag.intent.as_str())
@@ -55,8 +55,7 @@ pub(super) async fn insert_timeline_entry<E: From<StoreError>>(
                               WHERE tenant = ?1 AND mode = ?2 AND session = ?3), ?4)
          RETURNING number",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(tenant)
     .bind(session.as_str())
     .bind(entry)
     .fetch_one(&mut *connection)
@@ -64,8 +63,7 @@ pub(super) async fn insert_timeline_entry<E: From<StoreError>>(
     // Not at every entry, since the statement reads all of them.
     if number > i64::from(2 * EDITS_KEPT) && number % i64::from(EDITS_KEPT) == 0 {
         sqlx::query(FEWER_EDITS)
-            .bind(tenant.merchant.as_str())
-            .bind(tenant.mode.as_str())
+            .tenant(tenant)
             .bind(session.as_str())
             .bind(EDITS_KEPT)
             .execute(connection)
@@ -86,8 +84,7 @@ pub(super) async fn not_begun<E: From<StoreError>>(
          WHERE tenant = ?1 AND mode = ?2 AND session = ?3
            AND entry ->> 'event' = 'payment_not_begun' AND entry ->> 'reason' = ?4",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(tenant)
     .bind(session.as_str())
     .bind(&note.reason)
     .fetch_optional(&mut *connection)
@@ -96,8 +93,7 @@ pub(super) async fn not_begun<E: From<StoreError>>(
         let there: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM sessions WHERE tenant = ?1 AND mode = ?2 AND id = ?3)",
         )
-        .bind(tenant.merchant.as_str())
-        .bind(tenant.mode.as_str())
+        .tenant(tenant)
         .bind(session.as_str())
         .fetch_one(&mut *connection)
         .await?;
@@ -115,8 +111,7 @@ pub(super) async fn not_begun<E: From<StoreError>>(
         sqlx::query(
             "UPDATE timeline SET entry = ?5 WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number = ?4",
         )
-        .bind(tenant.merchant.as_str())
-        .bind(tenant.mode.as_str())
+        .tenant(tenant)
         .bind(session.as_str())
         .bind(number)
         .bind(text(&entry)?)
@@ -141,8 +136,7 @@ pub(super) async fn resolve(
         "UPDATE flags SET resolution = ?4, resolved = ?5
          WHERE tenant = ?1 AND mode = ?2 AND id = ?3 AND resolved IS NULL",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(tenant)
     .bind(id.as_str())
     .bind(resolution.text.as_str())
     .bind(resolution.at.as_millis())
@@ -152,8 +146,7 @@ pub(super) async fn resolve(
         "SELECT id, session, payment_intent, reason, seen, resolution, resolved
          FROM flags WHERE tenant = ?1 AND mode = ?2 AND id = ?3",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(tenant)
     .bind(id.as_str())
     .fetch_optional(connection)
     .await?;
@@ -173,8 +166,7 @@ pub(super) async fn flags(
                                             WHERE tenant = ?1 AND mode = ?2 AND id = ?4))
          ORDER BY seen, id LIMIT ?5",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(&tenant)
     .bind(which.open)
     .bind(which.after.as_ref().map(FlagId::as_str))
     .bind(which.limit)
@@ -193,8 +185,7 @@ pub(super) async fn timeline(
     let rows: Vec<String> = sqlx::query_scalar(
         "SELECT entry FROM timeline WHERE tenant = ?1 AND mode = ?2 AND session = ?3 ORDER BY number",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(&tenant)
     .bind(session.as_str())
     .fetch_all(&readers)
     .await

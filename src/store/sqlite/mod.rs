@@ -16,6 +16,7 @@
 
 mod apply;
 mod backup;
+mod bind;
 mod due;
 mod failure;
 mod folder;

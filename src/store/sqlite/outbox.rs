@@ -2,6 +2,7 @@
 
 use sqlx::{SqliteConnection, SqlitePool};
 
+use super::bind::BindTenant as _;
 use super::failure::Failure;
 use super::reader::failed;
 use super::rows;
@@ -107,8 +108,7 @@ async fn session_of(
     order: &OrderId,
 ) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar("SELECT session FROM orders WHERE tenant = ?1 AND mode = ?2 AND id = ?3")
-        .bind(tenant.merchant.as_str())
-        .bind(tenant.mode.as_str())
+        .tenant(tenant)
         .bind(order.as_str())
         .fetch_optional(connection)
         .await
@@ -125,16 +125,14 @@ async fn append<E: From<StoreError>>(
         let last: Option<u32> = sqlx::query_scalar(
             "SELECT max(sequence) FROM outbox WHERE tenant = ?1 AND mode = ?2 AND \"order\" = ?3",
         )
-        .bind(tenant.merchant.as_str())
-        .bind(tenant.mode.as_str())
+        .tenant(tenant)
         .bind(event.order.as_str())
         .fetch_one(&mut *connection)
         .await?;
         let sequence = last.map_or(Sequence::FIRST, |last| Sequence(last).next());
         let number: u32 =
             sqlx::query_scalar("SELECT number FROM orders WHERE tenant = ?1 AND mode = ?2 AND id = ?3")
-                .bind(tenant.merchant.as_str())
-                .bind(tenant.mode.as_str())
+                .tenant(tenant)
                 .bind(event.order.as_str())
                 .fetch_one(&mut *connection)
                 .await?;
@@ -148,8 +146,7 @@ async fn append<E: From<StoreError>>(
                            WHERE tenant = ?1 AND mode = ?2 AND \"order\" = ?4 AND state = 'pending'), ?10) END,
                      0, ?11)",
         )
-        .bind(tenant.merchant.as_str())
-        .bind(tenant.mode.as_str())
+        .tenant(tenant)
         .bind(row.id.as_str())
         .bind(row.order.as_str())
         .bind(sequence.0)
@@ -178,8 +175,7 @@ pub(super) async fn claim(
         let found = sqlx::query_scalar(query)
             .bind(claim.now.as_millis())
             .bind((claim.now + LONGEST_PAUSE).as_millis())
-            .bind(tenant.merchant.as_str())
-            .bind(tenant.mode.as_str())
+            .tenant(tenant)
             .bind(left)
             .fetch_all(&mut *connection);
         ids.extend(found.await?);
@@ -192,8 +188,7 @@ pub(super) async fn claim(
              WHERE tenant = ?1 AND mode = ?2 AND id = ?3 RETURNING ",
             columns!(),
         ))
-        .bind(tenant.merchant.as_str())
-        .bind(tenant.mode.as_str())
+        .tenant(tenant)
         .bind(id)
         .bind(claim.until.as_millis())
         .bind(claim.now.as_millis())
@@ -220,8 +215,7 @@ pub(super) async fn record_result(
          WHERE tenant = ?1 AND mode = ?2 AND id = ?3 AND leased_until = ?4 RETURNING ",
         columns!(),
     ))
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(tenant)
     .bind(id.as_str())
     .bind(settlement.lease.as_millis())
     .bind(state.as_str())
@@ -248,8 +242,7 @@ pub(super) async fn retry(
          WHERE tenant = ?1 AND mode = ?2 AND id = ?3 AND payload <> '' RETURNING ",
         columns!(),
     ))
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(tenant)
     .bind(id.as_str())
     .bind(now.as_millis())
     .fetch_optional(&mut *connection)
@@ -270,8 +263,7 @@ async fn as_it_stands(
         columns!(),
         " FROM outbox WHERE tenant = ?1 AND mode = ?2 AND id = ?3",
     ))
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(tenant)
     .bind(id.as_str())
     .fetch_optional(connection)
     .await?;
@@ -300,8 +292,7 @@ async fn keep_turn(
         ),
     };
     sqlx::query(query)
-        .bind(tenant.merchant.as_str())
-        .bind(tenant.mode.as_str())
+        .tenant(tenant)
         .bind(&changed.order)
         .bind(changed.sequence)
         .bind(at)
@@ -346,8 +337,7 @@ pub(super) async fn list(
                                                 WHERE tenant = ?1 AND mode = ?2 AND id = ?5))
           ORDER BY created DESC, id DESC LIMIT ?6",
     ))
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(&tenant)
     .bind(which.state.map(DeliveryState::as_str))
     .bind(which.order.as_ref().map(OrderId::as_str))
     .bind(which.after.as_ref().map(OrderEventId::as_str))
@@ -369,8 +359,7 @@ pub(super) async fn one(
         columns!(),
         " FROM outbox WHERE tenant = ?1 AND mode = ?2 AND id = ?3",
     ))
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(&tenant)
     .bind(id.as_str())
     .fetch_optional(&readers)
     .await

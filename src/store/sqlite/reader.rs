@@ -4,6 +4,7 @@
 
 use sqlx::SqlitePool;
 
+use super::bind::BindTenant as _;
 use super::rows::{
     self, AttemptRecord, ListedOrderRecord, OrderRecord, RefundRecord, SessionRecord, TokenRecord,
 };
@@ -25,8 +26,7 @@ pub(super) async fn load(
     let session: Option<SessionRecord> = sqlx::query_as(
         "SELECT version, schema, body FROM sessions WHERE tenant = ?1 AND mode = ?2 AND id = ?3",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(&tenant)
     .bind(id.as_str())
     .fetch_optional(&mut *moment)
     .await
@@ -34,8 +34,7 @@ pub(super) async fn load(
     let order: Option<OrderRecord> = sqlx::query_as(
         "SELECT id, number, body, permalink, completion FROM orders WHERE tenant = ?1 AND mode = ?2 AND session = ?3",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(&tenant)
     .bind(id.as_str())
     .fetch_optional(&mut *moment)
     .await
@@ -46,8 +45,7 @@ pub(super) async fn load(
              UNION ALL
              SELECT session, number, ended FROM spent_tokens WHERE tenant = ?1 AND mode = ?2 AND spt_hash = ?3",
         )
-        .bind(tenant.merchant.as_str())
-        .bind(tenant.mode.as_str())
+        .tenant(&tenant)
         .bind(token.as_str())
         .fetch_optional(&mut *moment)
         .await
@@ -73,8 +71,7 @@ pub(super) async fn attempt(
                 started, repeat_until, ended
          FROM attempts WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number = ?4",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(&tenant)
     .bind(session.as_str())
     .bind(number.0)
     .fetch_optional(&readers)
@@ -91,8 +88,7 @@ pub(super) async fn order(
     let row: Option<OrderRecord> = sqlx::query_as(
         "SELECT id, number, body, permalink, completion FROM orders WHERE tenant = ?1 AND mode = ?2 AND id = ?3",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(&tenant)
     .bind(id.as_str())
     .fetch_optional(&readers)
     .await
@@ -112,8 +108,7 @@ pub(super) async fn orders(
          WHERE o.tenant = ?1 AND o.mode = ?2 AND (?3 IS NULL OR o.number = ?3) AND (?4 IS NULL OR o.number < ?4)
          ORDER BY o.number DESC LIMIT ?5",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(&tenant)
     .bind(which.number.map(|number| number.0))
     .bind(which.before.map(|before| before.0))
     .bind(which.most_read().saturating_add(1))
@@ -136,8 +131,7 @@ pub(super) async fn refund(
         "SELECT session, number, amount, currency, idempotency_key, body, stripe_version, account, started, repeat_until
          FROM refunds WHERE tenant = ?1 AND mode = ?2 AND session = ?3 AND number = ?4",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(&tenant)
     .bind(session.as_str())
     .bind(number.0)
     .fetch_optional(&readers)
@@ -151,8 +145,7 @@ pub(super) async fn account(readers: SqlitePool, tenant: Tenant) -> Result<Optio
     let kept: Option<(String, Option<String>, bool)> = sqlx::query_as(
         "SELECT account, key_fingerprint, verified_by_stripe FROM accounts WHERE tenant = ?1 AND mode = ?2",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(&tenant)
     .fetch_optional(&readers)
     .await
     .map_err(failed)?;

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use sqlx::{SqliteConnection, SqlitePool};
 
+use super::bind::BindTenant as _;
 use super::failure::Failure;
 use super::reader::failed;
 use super::rows;
@@ -91,8 +92,7 @@ pub(super) async fn reconciled(
     sqlx::query(
         "INSERT INTO reconciliations (tenant, mode, marker) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(tenant)
     .bind(marker)
     .execute(connection)
     .await?;
@@ -115,8 +115,7 @@ pub(super) async fn numbers_given(
                  ?4)
          ON CONFLICT (tenant, mode, marker) DO UPDATE SET count = max(count, excluded.count)",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(tenant)
     .bind(marker)
     .bind(count)
     .bind(i64::from(OrderNumber::FIRST.0) - 1)
@@ -134,8 +133,7 @@ pub(super) async fn began_before(
     sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM sessions WHERE tenant = ?1 AND mode = ?2 AND created < ?3)",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(&tenant)
     .bind(moment.as_millis())
     .fetch_one(&readers)
     .await
@@ -151,8 +149,7 @@ pub(super) async fn session_paid_by(
     let found: Option<String> = sqlx::query_scalar(
         "SELECT session FROM orders WHERE tenant = ?1 AND mode = ?2 AND payment_intent = ?3",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(&tenant)
     .bind(payment.as_str())
     .fetch_optional(&readers)
     .await

@@ -2,6 +2,7 @@
 
 use sqlx::{SqliteConnection, SqlitePool};
 
+use super::bind::BindTenant as _;
 use super::failure::Failure;
 use super::reader::failed;
 use super::rows::{self, SESSION_SCHEMA};
@@ -102,8 +103,7 @@ fn count(rows: u64) -> Swept {
 /// Removes unpaid sessions; the hashes of their tokens remain.
 async fn sessions(connection: &mut SqliteConnection, tenant: &Tenant, which: UnpaidEnded) -> Done<Swept> {
     let ended: Vec<(String, i64)> = sqlx::query_as(ENDED)
-        .bind(tenant.merchant.as_str())
-        .bind(tenant.mode.as_str())
+        .tenant(tenant)
         .bind(which.before.as_millis())
         .bind(which.since.as_millis())
         .bind(which.limit)
@@ -124,8 +124,7 @@ async fn sessions(connection: &mut SqliteConnection, tenant: &Tenant, which: Unp
         "DELETE FROM sessions WHERE tenant = ?1 AND mode = ?2 AND id IN (SELECT value FROM json_each(?3))",
     ] {
         sqlx::query(statement)
-            .bind(tenant.merchant.as_str())
-            .bind(tenant.mode.as_str())
+            .tenant(tenant)
             .bind(&listed)
             .execute(&mut *connection)
             .await?;
@@ -172,8 +171,7 @@ async fn people(
     (which, passed): (UnpaidEnded, &[String]),
 ) -> Done<Swept> {
     let found: Vec<Rewritten> = sqlx::query_as(PERSONAL)
-        .bind(tenant.merchant.as_str())
-        .bind(tenant.mode.as_str())
+        .tenant(tenant)
         .bind(which.before.as_millis())
         .bind(which.since.as_millis())
         .bind(which.limit)
@@ -194,8 +192,7 @@ async fn rewrite(connection: &mut SqliteConnection, tenant: &Tenant, session: &S
         "UPDATE sessions SET version = version + 1, schema = ?4, body = ?5, personal = 0
          WHERE tenant = ?1 AND mode = ?2 AND id = ?3",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(tenant)
     .bind(session.id.as_str())
     .bind(SESSION_SCHEMA)
     .bind(rows::text("a session", session)?)
@@ -211,8 +208,7 @@ async fn time(
     (which, passed): (UnpaidOpen, &[String]),
 ) -> Done<Swept> {
     let found: Vec<Rewritten> = sqlx::query_as(OPEN)
-        .bind(tenant.merchant.as_str())
-        .bind(tenant.mode.as_str())
+        .tenant(tenant)
         .bind(which.since.as_millis())
         .bind(which.limit)
         .bind(rows::text("the ids of sessions", &passed)?)
@@ -227,8 +223,7 @@ async fn time(
             "UPDATE sessions SET version = version + 1, schema = ?4, state = ?5, due_at = NULL, unpaid_end = ?6, body = ?7
              WHERE tenant = ?1 AND mode = ?2 AND id = ?3",
         )
-        .bind(tenant.merchant.as_str())
-        .bind(tenant.mode.as_str())
+        .tenant(tenant)
         .bind(session.id.as_str())
         .bind(SESSION_SCHEMA)
         .bind(session.state.name())
@@ -262,8 +257,7 @@ pub(super) async fn erase_buyer(
     let Some((session, order)) = ordered(connection, tenant, &erasure.id).await? else { return Ok(None) };
     let row: Rewritten =
         sqlx::query_as("SELECT id, body, schema FROM sessions WHERE tenant = ?1 AND mode = ?2 AND id = ?3")
-            .bind(tenant.merchant.as_str())
-            .bind(tenant.mode.as_str())
+            .tenant(tenant)
             .bind(&session)
             .fetch_one(&mut *connection)
             .await?;
@@ -278,8 +272,7 @@ pub(super) async fn erase_buyer(
         sqlx::query(
             "UPDATE orders SET body = ?4, completion = ?5 WHERE tenant = ?1 AND mode = ?2 AND id = ?3",
         )
-        .bind(tenant.merchant.as_str())
-        .bind(tenant.mode.as_str())
+        .tenant(tenant)
         .bind(erasure.id.as_str())
         .bind(rows::text("an order", &erasure.order)?)
         .bind(erasure.completion.as_str())
@@ -291,8 +284,7 @@ pub(super) async fn erase_buyer(
         "UPDATE outbox SET payload = '' WHERE tenant = ?1 AND mode = ?2 AND \"order\" = ?3
             AND state <> 'pending' AND payload <> ''",
     )
-    .bind(tenant.merchant.as_str())
-    .bind(tenant.mode.as_str())
+    .tenant(tenant)
     .bind(erasure.id.as_str())
     .execute(&mut *connection)
     .await?;
@@ -312,8 +304,7 @@ async fn ordered(
 ) -> Done<Option<(String, Order)>> {
     let row: Option<(String, String)> =
         sqlx::query_as("SELECT session, body FROM orders WHERE tenant = ?1 AND mode = ?2 AND id = ?3")
-            .bind(tenant.merchant.as_str())
-            .bind(tenant.mode.as_str())
+            .tenant(tenant)
             .bind(id.as_str())
             .fetch_optional(connection)
             .await?;

@@ -2,6 +2,7 @@
 
 use sqlx::{SqliteConnection, SqlitePool};
 
+use super::bind::BindTenant as _;
 use super::failure::Failure;
 use super::reader::failed;
 use super::rows;
@@ -54,8 +55,7 @@ pub(super) async fn serve(
     for (tenant, hosts) in served {
         let known: Vec<String> =
             sqlx::query_scalar("SELECT host FROM served_hosts WHERE tenant = ?1 AND mode = ?2")
-                .bind(tenant.merchant.as_str())
-                .bind(tenant.mode.as_str())
+                .tenant(tenant)
                 .fetch_all(&mut *connection)
                 .await?;
         for gone in known.iter().filter(|host| !hosts.contains(host)) {
@@ -71,8 +71,7 @@ pub(super) async fn serve(
                      SET tenant = excluded.tenant, mode = excluded.mode, since = excluded.since",
             )
             .bind(host)
-            .bind(tenant.merchant.as_str())
-            .bind(tenant.mode.as_str())
+            .tenant(tenant)
             .bind(now.as_millis())
             .execute(&mut *connection)
             .await?;
@@ -108,8 +107,7 @@ pub(super) async fn forget_account(
 ) -> Result<Forgetting, Failure<StoreError>> {
     let kept: Option<String> =
         sqlx::query_scalar("SELECT account FROM accounts WHERE tenant = ?1 AND mode = ?2")
-            .bind(tenant.merchant.as_str())
-            .bind(tenant.mode.as_str())
+            .tenant(tenant)
             .fetch_optional(&mut *connection)
             .await?;
     if kept.as_deref() != Some(account.as_str()) {
@@ -117,25 +115,20 @@ pub(super) async fn forget_account(
         return Ok(Forgetting::NotKept(kept));
     }
     let undecided: Option<String> = sqlx::query_scalar(UNDECIDED)
-        .bind(tenant.merchant.as_str())
-        .bind(tenant.mode.as_str())
+        .tenant(tenant)
         .bind(account.as_str())
         .fetch_optional(&mut *connection)
         .await?;
     if let Some(session) = undecided {
         return Ok(Forgetting::Undecided(rows::id("an attempt or refund", &session)?));
     }
-    let waiting: Option<String> = sqlx::query_scalar(WAITING)
-        .bind(tenant.merchant.as_str())
-        .bind(tenant.mode.as_str())
-        .fetch_optional(&mut *connection)
-        .await?;
+    let waiting: Option<String> =
+        sqlx::query_scalar(WAITING).tenant(tenant).fetch_optional(&mut *connection).await?;
     if let Some(event) = waiting {
         return Ok(Forgetting::EventsWait(rows::id("a Stripe event", &event)?));
     }
     sqlx::query("DELETE FROM accounts WHERE tenant = ?1 AND mode = ?2")
-        .bind(tenant.merchant.as_str())
-        .bind(tenant.mode.as_str())
+        .tenant(tenant)
         .execute(&mut *connection)
         .await?;
     Ok(Forgetting::Forgotten)

@@ -136,7 +136,8 @@ fn edit_form(session: &Session, shop: ShopPage<'_>, link: &str, typed: Option<&E
     };
     let countries = html::each(&view.checkout.countries, |country| {
         let selected = if chosen_country == country.as_str() { " selected" } else { "" };
-        format!("<option value=\"{country}\"{selected}>{}</option>", escape(country.name().unwrap_or("")))
+        let name = country.name_in(shop.language).unwrap_or(country.as_str());
+        format!("<option value=\"{country}\"{selected}>{}</option>", escape(name))
     });
     let known = session.inputs.buyer.email.as_deref();
     let email = typed.map(|typed| typed.email.as_str()).or(known).unwrap_or_default();

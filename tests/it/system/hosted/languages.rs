@@ -87,6 +87,7 @@ async fn what_is_refused_and_what_was_bought_is_told_in_german_too() {
     };
     let wrong = post("edit", "revision=1&name=Ada&line_one=12+Mill+Lane&country=US").await;
     assert!(wrong.html.contains("Bitte fülle dieses Feld aus: Ort."), "{}", wrong.html);
+    assert!(wrong.html.contains(">Vereinigte Staaten</option>"), "{}", wrong.html);
     let stale = post("pay", "revision=7").await;
     assert!(stale.html.contains("Die Bestellung hat sich geändert"), "{}", stale.html);
     let page = browser.opens_page(&link, 1).await;
