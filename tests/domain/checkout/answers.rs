@@ -559,3 +559,33 @@ fn a_notice_is_stored_as_codes_and_rendered_in_every_language() {
         assert_ne!(said[0], said[1], "{kept}");
     }
 }
+
+#[test]
+fn a_paid_session_answers_a_stripe_checkout_request_with_its_order() {
+    let mut harness = paid();
+    let asked = open_stripe_checkout(&mut harness);
+    assert!(harness.answer(asked).unwrap().order.is_some());
+}
+
+#[test]
+fn a_paid_session_is_reported_in_full_for_a_day() {
+    let mut harness = paid();
+    let read = harness.ask(Command::Read);
+    let answer = harness.answer(read).unwrap();
+    let created = answer.order.as_ref().unwrap().order.created;
+    assert!(!answer.is_closed(created + Span::hours(23)));
+    assert!(answer.is_closed(created + Span::hours(24)));
+}
+
+#[test]
+fn a_session_lasts_as_long_as_its_stripe_checkout() {
+    let mut harness = DriverHarness::ready();
+    let end = harness.session().expires;
+    harness.pass((end - Span::minutes(1)).since(harness.now));
+    harness.update(Patch::default());
+    open_stripe_checkout(&mut harness);
+    let State::OpeningStripeCheckout(payment) = &harness.session().state else {
+        panic!("{}", harness.session().state.name())
+    };
+    assert!(payment.expires > end && harness.session().expires == payment.expires);
+}

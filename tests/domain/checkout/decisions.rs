@@ -250,3 +250,12 @@ fn a_decision_that_loses_its_commit_reads_the_payment_again() {
     assert!(matches!(harness.answer(deciding), Err(Rejection::Operator(OperatorRejection::Unverified(_)))));
     assert!(matches!(harness.session().state, State::Frozen { .. }));
 }
+
+#[test]
+fn a_canceled_payment_confirms_that_nothing_was_charged() {
+    let mut harness = frozen();
+    let deciding = harness.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
+    harness.verify(Observation::PaymentIntent(harness.intent(PaymentIntentStatus::Canceled)));
+    let decided = harness.answer(deciding).unwrap();
+    assert!(!matches!(decided.session.state, State::Frozen { .. }), "{}", decided.session.state.name());
+}

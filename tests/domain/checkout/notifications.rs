@@ -1,17 +1,18 @@
-//! What somebody says has happened at Stripe: it is looked at, and nothing that was paid is lost.
+//! Notifications of payments: Stripe is read, and no payment is lost.
 
 use merchant_gateway::domain::checkout::due::due_at;
 use merchant_gateway::domain::checkout::model::Affected;
 use merchant_gateway::domain::checkout::model::{
-    CancelReason, Command, Decision, Effect, FlagReason, Inconclusive, Observation, OperatorRejection,
+    CancelReason, Command, Decision, Effect, Event, FlagReason, Inconclusive, Observation, OperatorRejection,
     OrderEffect, OrderObservation, PaymentIntentSnapshot, PaymentIntentStatus, RefundAnswer, RefundRequest,
     RefundSnapshot, Rejection, ShopRejection, ShopperRejection, State, StripeNotification,
 };
-use merchant_gateway::domain::ids::{AttemptNumber, RefundNumber};
+use merchant_gateway::domain::ids::{AttemptNumber, RefundNumber, SessionId};
 use merchant_gateway::domain::order::RefundStatus;
 use merchant_gateway::domain::time::Span;
 use merchant_gateway::protocol::texts::model;
 
+use super::answers::stepped;
 use super::{declined, frozen, succeeded};
 use test_support::driver_harness::DriverHarness;
 
@@ -353,4 +354,19 @@ fn a_payment_that_stays_unreadable_is_flagged_after_a_month() {
     let days = harness.now.since(began).as_millis() / (24 * 3_600_000);
     assert!((20..=40).contains(&days), "{days} days");
     assert_eq!(harness.flags[0].reason, FlagReason::NotShown);
+}
+
+#[test]
+fn a_frozen_attempt_takes_no_payment_of_another_session() {
+    let harness = frozen();
+    let ours = harness.intent(PaymentIntentStatus::Succeeded);
+    let payment = ours.id.clone();
+    let observed = |seen: PaymentIntentSnapshot| {
+        let event =
+            Event::PaymentObserved { payment: payment.clone(), seen: Observation::PaymentIntent(seen) };
+        let next = stepped(&harness, event).unwrap().next;
+        next.state.attempt().and_then(|attempt| attempt.intent.clone())
+    };
+    assert_eq!(observed(ours.clone()), Some(payment.clone()));
+    assert_eq!(observed(PaymentIntentSnapshot { session: Some(SessionId::from_random(99)), ..ours }), None);
 }
