@@ -87,14 +87,14 @@ impl Gateway {
         let io = tokio::runtime::Builder::new_multi_thread().thread_name("io").enable_all().build()?;
         // Registered before the gateway reports that it serves, so that an early signal counts.
         let stop_signal = Box::pin(io.block_on(async { signal(needs.hangup) })?);
+        let token = config.admin.token.as_ref();
+        let token = token.map(|token| AdminToken::load(token, needs.environment.as_ref())).transpose()?;
         let store = io.block_on(open_store(&config.store))?;
         let deps = Arc::new(deps(&config, needs.environment.as_ref(), Io::new(io.handle().clone()), &store)?);
         io.block_on(master_key::check(&config, &deps.keyring, &store, needs.master_key_lost))?;
         let sender = HttpWebhookSender::new(config.order_events.allow_loopback, Arc::clone(&deps.clock))?;
         let (stop, stopped) = watch::channel(false);
         let (started, starting) = mpsc::channel();
-        let token = config.admin.token.as_ref();
-        let token = token.map(|token| AdminToken::load(token, needs.environment.as_ref())).transpose()?;
         let on_thread = move || {
             serve_on_this_thread(&config, (needs, token, sender), &deps, (&started, stopped));
         };

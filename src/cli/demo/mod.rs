@@ -34,9 +34,9 @@ pub(super) struct Demo {
     /// Buy something from every shop, print the receipts and stop.
     #[arg(long)]
     buy: bool,
-    /// The folder of the demo's database and key.
-    #[arg(long, value_name = "DIR", default_value = "demo-data")]
-    data: PathBuf,
+    /// The folder of the demo's database and key; without it demo-data, or demo-data/buy with --buy.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
     /// The folder of tenant files; without it ./tenants, or the built-in samples where there is none.
     #[arg(long, value_name = "DIR")]
     tenants: Option<PathBuf>,
@@ -61,7 +61,10 @@ const ADMIN_TOKEN: &str = "DEMO_ADMIN_TOKEN";
 impl Demo {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let _logging = telemetry::begin(LogFormat::Text, &self.log)?;
-        let folder = folder::prepare(&self.data, self.tenants.as_deref())?;
+        // A purchase does not disturb a demo that is being served.
+        let default = || PathBuf::from(if self.buy { "demo-data/buy" } else { "demo-data" });
+        let data = self.data.clone().unwrap_or_else(default);
+        let folder = folder::prepare(&data, self.tenants.as_deref())?;
         let listener = self.listener(self.port, "--port")?;
         let admin = self.listener(self.admin_port, "--admin-port")?;
         // Before the gateway starts: a failure later would stop it with its work begun.
@@ -111,7 +114,7 @@ impl Demo {
         let host = host(page, &gateway, &emulator).context("the emulated host")?;
         introduce(&gateway, &emulator, &host);
         introduce_admin(&gateway, admin_address, &folder.admin_token);
-        say("\nOne whole purchase per shop: merchant-gateway demo --buy");
+        say("\nOne whole purchase per shop: cargo run --locked -- demo --buy");
         gateway.run_until_signal()?;
         Ok(ExitCode::SUCCESS)
     }

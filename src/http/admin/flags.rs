@@ -31,8 +31,9 @@ async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, 
         limit: Option<u32>,
     }
     let merchant = operator.merchant(&request, &["open", "after", "limit"])?;
-    let asked = web::Query::<ListFlagsQuery>::from_query(request.query_string())
-        .map_err(|_| Problem::invalid("open is true or false, after a flag's id, limit a number"))?;
+    let asked = web::Query::<ListFlagsQuery>::from_query(request.query_string()).map_err(|_| {
+        Problem::invalid("open is true or false; after is the id of a flag; limit is a number")
+    })?;
     let limit = page_limit(asked.limit)?;
     let which = FlagsQuery { open: asked.open, after: asked.after.clone(), limit: limit + 1 };
     let mut found = merchant.records().flags(which).await?;

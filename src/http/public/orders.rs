@@ -87,7 +87,7 @@ fn render(placed: &PlacedOrder, activity: &OrderActivity, shop: ShopPage<'_>) ->
             address.city.as_str(),
             address.state.as_str(),
             address.postal_code.as_str(),
-            address.country.as_str(),
+            address.country.name_in(shop.language).unwrap_or(address.country.as_str()),
         ];
         let shown: Vec<String> =
             lines.iter().filter(|line| !line.is_empty()).map(|line| escape(line)).collect();

@@ -71,7 +71,7 @@ texts! {
         declined_limit_exceeded declined_not_supported declined_try_again confirmation_needed token_unusable
         request_refused payment_refused field_not_accepted order_not_accepted payment_not_made nothing_charged
         page_closed payment_looked_into payment_under_way token_foreign token_consumed token_expired
-        token_revoked token_amount token_risk token_used_elsewhere quote_expired item_unnamed item_unavailable
+        token_revoked token_amount token_risk token_used_elsewhere quote_expired item_unnamed item_gone item_unavailable
         unknown_item variant_needed address_needed country_not_served region_needed no_shipping
         option_not_offered tax_unknown below_minimum above_maximum above_limit not_priceable nothing_wanted
         last_payment_not_made email_needed_for_goods email_needed charging page_open page_opening page_closing

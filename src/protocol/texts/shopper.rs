@@ -49,7 +49,7 @@ impl<'a> ShopperTexts<'a> {
         let title = title.or_else(|| self.catalog.product(item).map(|product| product.title.clone()));
         match title {
             Some(title) => fill(template, &[("item", &title)]),
-            None => fill(template, &[("item", &self.messages().item_unnamed)]),
+            None => self.messages().item_gone.clone(),
         }
     }
 

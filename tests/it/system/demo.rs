@@ -27,7 +27,7 @@ fn demo_buy_repeatedly_prints_a_receipt_for_every_shop() {
         assert!(log.contains("stripe_event_kept") && !log.contains("stripe_webhook_refused"), "{log}");
         assert!(!log.contains("WARN") && !log.contains("ERROR"), "nothing to worry a newcomer: {log}");
     }
-    assert!(folder.path().join("demo-data/gateway.sqlite3").is_file(), "one folder holds it all");
+    assert!(folder.path().join("demo-data/buy/gateway.sqlite3").is_file(), "one folder holds it all");
 }
 
 #[tokio::test]
