@@ -63,7 +63,8 @@ impl fmt::Display for CountryCode {
 }
 
 /// A field of a buyer or an address, by the names of the payment sheet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ContactField {
     Name,
     Email,

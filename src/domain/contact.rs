@@ -73,7 +73,8 @@ pub fn text(field: ContactField, written: &str) -> Result<Option<String>, Contac
 pub fn email(written: &str) -> Result<Option<String>, ContactError> {
     let Some(text) = text(ContactField::Email, written)? else { return Ok(None) };
     let email = with_ascii_host(&text).unwrap_or(text);
-    if is_email(&email) {
+    // The ASCII form may be longer.
+    if email.len() <= ContactField::Email.longest() && is_email(&email) {
         Ok(Some(email))
     } else {
         Err(ContactError { field: ContactField::Email, problem: ContactProblem::NotAnEmail })

@@ -1,5 +1,6 @@
 //! Messages for models, in English: what happened, and which tool to call next.
 
+use crate::domain::address::ContactField;
 use crate::domain::catalog::VariantNeeded;
 use crate::domain::checkout::model::{
     DeclineReason, HostRejection, NotOffered, NotPayable, Notice, RefusedField, Rejection, ShopRejection,
@@ -51,16 +52,20 @@ pub fn notice(notice: &Notice) -> String {
 
 /// A field of an order that Stripe does not accept, and what to do about it.
 const fn in_words(field: RefusedField) -> (&'static str, &'static str) {
-    const CORRECT: &str = "correct it, and pay again";
     match field {
-        RefusedField::Email => ("mail address", CORRECT),
-        RefusedField::Name => ("name in the delivery address", CORRECT),
-        RefusedField::Phone => ("telephone number", CORRECT),
-        RefusedField::Street => ("street in the delivery address", CORRECT),
-        RefusedField::City => ("city in the delivery address", CORRECT),
-        RefusedField::Region => ("state in the delivery address", CORRECT),
-        RefusedField::PostalCode => ("postal code of the delivery address", CORRECT),
-        RefusedField::Country => ("country of the delivery address", CORRECT),
+        RefusedField::Contact(field) => {
+            let field = match field {
+                ContactField::Email => "mail address",
+                ContactField::Name => "name in the delivery address",
+                ContactField::PhoneNumber => "telephone number",
+                ContactField::LineOne | ContactField::LineTwo => "street in the delivery address",
+                ContactField::City => "city in the delivery address",
+                ContactField::State => "state in the delivery address",
+                ContactField::PostalCode => "postal code of the delivery address",
+                ContactField::Country => "country of the delivery address",
+            };
+            (field, "correct it, and pay again")
+        }
         RefusedField::Amount => ("total of this order", "ask the shop"),
         RefusedField::Currency => ("currency of this order", "ask the shop"),
     }

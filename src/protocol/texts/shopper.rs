@@ -89,16 +89,9 @@ impl<'a> ShopperTexts<'a> {
     fn not_accepted(self, field: RefusedField) -> String {
         let Catalogue { messages, fields, .. } = self.texts();
         let (template, field) = match field {
-            RefusedField::Email => (&messages.field_not_accepted, &fields.email),
-            RefusedField::Name => (&messages.field_not_accepted, &fields.name),
-            RefusedField::Phone => (&messages.field_not_accepted, &fields.phone_number),
-            RefusedField::Street => (&messages.field_not_accepted, &fields.line_one),
-            RefusedField::City => (&messages.field_not_accepted, &fields.city),
-            RefusedField::Region => (&messages.field_not_accepted, &fields.state),
-            RefusedField::PostalCode => (&messages.field_not_accepted, &fields.postal_code),
-            RefusedField::Country => (&messages.field_not_accepted, &fields.country),
-            RefusedField::Amount => (&messages.order_not_accepted, &fields.amount),
-            RefusedField::Currency => (&messages.order_not_accepted, &fields.currency),
+            RefusedField::Contact(field) => (&messages.field_not_accepted, label(fields, field)),
+            RefusedField::Amount => (&messages.order_not_accepted, fields.amount.as_str()),
+            RefusedField::Currency => (&messages.order_not_accepted, fields.currency.as_str()),
         };
         fill(template, &[("field", field)])
     }

@@ -1,6 +1,6 @@
 //! The answers to callers: notices, rejections and what each state reports.
 
-use merchant_gateway::domain::address::Buyer;
+use merchant_gateway::domain::address::{Buyer, ContactField};
 use merchant_gateway::domain::checkout::driver::{Driver, Input, Output, RequestId};
 use merchant_gateway::domain::checkout::due::priority;
 use merchant_gateway::domain::checkout::model::Affected;
@@ -397,7 +397,7 @@ fn an_operators_unpaid_decision_is_reported_to_the_shopper() {
 fn a_page_that_was_refused_for_a_field_says_which() {
     let street = "code parameter_invalid_string_blank, parameter shipping[address][line1]";
     for (detail, told) in [
-        (street, Some(Notice::RequestRefused { field: Some(RefusedField::Street) })),
+        (street, Some(Notice::RequestRefused { field: Some(RefusedField::Contact(ContactField::LineOne)) })),
         ("code none, parameter none", None),
     ] {
         let mut harness = DriverHarness::ready();
@@ -516,7 +516,12 @@ fn every_notice() -> Vec<Notice> {
         DeclineReason::NotSupported,
         DeclineReason::TryAgain,
     ];
-    let fields = [None, Some(RefusedField::Email), Some(RefusedField::Street), Some(RefusedField::Amount)];
+    let fields = [
+        None,
+        Some(RefusedField::Contact(ContactField::Email)),
+        Some(RefusedField::Contact(ContactField::LineOne)),
+        Some(RefusedField::Amount),
+    ];
     let amount =
         TokenProblem::Amount { token: Money::new(1, shop::usd()), total: Money::new(2, shop::usd()) };
     let problems = [

@@ -4,42 +4,35 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::address::ContactField;
+
 /// A field of an order that Stripe can name in a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusedField {
-    /// The buyer's mail address.
-    Email,
-    /// The recipient.
-    Name,
-    /// The recipient's telephone number.
-    Phone,
-    /// Street and number, or the second address line.
-    Street,
-    City,
-    Region,
-    PostalCode,
-    Country,
     /// The amount of the charge.
     Amount,
     /// The currency of the charge.
     Currency,
+    /// A field that the shopper fills in.
+    #[serde(untagged)]
+    Contact(ContactField),
 }
 
 impl RefusedField {
     /// Last names of Stripe's parameters, such as `shipping[address][line1]`, each with its field.
     const NAMES: [(&'static str, Self); 14] = [
-        ("receipt_email", Self::Email),
-        ("customer_email", Self::Email),
-        ("email", Self::Email),
-        ("name", Self::Name),
-        ("phone", Self::Phone),
-        ("line1", Self::Street),
-        ("line2", Self::Street),
-        ("city", Self::City),
-        ("state", Self::Region),
-        ("postal_code", Self::PostalCode),
-        ("country", Self::Country),
+        ("receipt_email", Self::Contact(ContactField::Email)),
+        ("customer_email", Self::Contact(ContactField::Email)),
+        ("email", Self::Contact(ContactField::Email)),
+        ("name", Self::Contact(ContactField::Name)),
+        ("phone", Self::Contact(ContactField::PhoneNumber)),
+        ("line1", Self::Contact(ContactField::LineOne)),
+        ("line2", Self::Contact(ContactField::LineTwo)),
+        ("city", Self::Contact(ContactField::City)),
+        ("state", Self::Contact(ContactField::State)),
+        ("postal_code", Self::Contact(ContactField::PostalCode)),
+        ("country", Self::Contact(ContactField::Country)),
         ("amount", Self::Amount),
         ("unit_amount", Self::Amount),
         ("currency", Self::Currency),
@@ -63,11 +56,14 @@ mod tests {
     #[test]
     fn the_field_is_the_last_name_of_the_parameter() {
         for (parameter, field) in [
-            ("receipt_email", Some(RefusedField::Email)),
-            ("customer_email", Some(RefusedField::Email)),
-            ("shipping[address][line1]", Some(RefusedField::Street)),
-            ("payment_intent_data[shipping][address][postal_code]", Some(RefusedField::PostalCode)),
-            ("shipping[name]", Some(RefusedField::Name)),
+            ("receipt_email", Some(RefusedField::Contact(ContactField::Email))),
+            ("customer_email", Some(RefusedField::Contact(ContactField::Email))),
+            ("shipping[address][line1]", Some(RefusedField::Contact(ContactField::LineOne))),
+            (
+                "payment_intent_data[shipping][address][postal_code]",
+                Some(RefusedField::Contact(ContactField::PostalCode)),
+            ),
+            ("shipping[name]", Some(RefusedField::Contact(ContactField::Name))),
             ("line_items[0][price_data][product_data][name]", None),
             ("line_items[0][price_data][unit_amount]", Some(RefusedField::Amount)),
             ("amount", Some(RefusedField::Amount)),
@@ -81,5 +77,14 @@ mod tests {
             );
         }
         assert_eq!(RefusedField::named_in("made up"), None);
+    }
+
+    #[test]
+    fn a_field_is_stored_by_its_name() {
+        for (_, field) in RefusedField::NAMES {
+            let stored = serde_json::to_string(&field).unwrap();
+            assert!(stored.starts_with('"'), "{stored}");
+            assert_eq!(serde_json::from_str::<RefusedField>(&stored).unwrap(), field, "{stored}");
+        }
     }
 }
