@@ -132,7 +132,7 @@ impl DueSessions for Directory {
             return merchant.view().records.are_reliable();
         }
         if self.unserved.insert(tenant.clone()) {
-            let (merchant, mode) = (&tenant.merchant, tenant.mode.as_str());
+            let (merchant, mode) = (&tenant.merchant, tenant.mode.into_str());
             tracing::warn!(%merchant, mode, "sessions_wait_for_a_merchant_that_is_not_served");
         }
         false

@@ -283,7 +283,7 @@ impl SessionActor {
     }
 
     fn commit(&mut self, change: Change, ctx: &mut Context<Self>) {
-        let state = change.session.state.name();
+        let state = change.session.state.into_str();
         let revision = change.session.revision.0;
         let frozen = frozen_because(&change.session.state);
         let flagged: Vec<String> = change.flags.iter().map(|flag| flag.intent.to_string()).collect();
@@ -303,7 +303,7 @@ impl SessionActor {
                     let next_try = next_try.map(tracing::field::display);
                     tracing::info!(%merchant, %session, state, revision, next_try, "session_committed");
                     if let Some((reason, intent)) = &frozen {
-                        let reason = reason.as_str();
+                        let reason = reason.into_str();
                         tracing::error!(%merchant, %session, reason, intent, "session_waits_for_an_operator");
                     }
                     if let Some((attempt, answer)) = unopened {

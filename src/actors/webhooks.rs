@@ -60,7 +60,7 @@ impl MerchantHandle {
         let Some(times) = self.shared.webhooks.refused(refusal) else { return };
         if times.is_power_of_two() {
             let merchant = &self.tenant().merchant;
-            tracing::warn!(%merchant, reason = refusal.as_str(), times, "stripe_webhook_refused");
+            tracing::warn!(%merchant, reason = refusal.into_str(), times, "stripe_webhook_refused");
         }
     }
 
@@ -83,7 +83,7 @@ impl MerchantHandle {
         };
         let new = self.deps.inbox.keep_event(self.tenant(), event.clone(), state).await?;
         let (merchant, kind) = (&self.tenant().merchant, &event.kind);
-        tracing::info!(%merchant, event = %event.id, %kind, state = state.as_str(), new, "stripe_event_kept");
+        tracing::info!(%merchant, event = %event.id, %kind, state = state.into_str(), new, "stripe_event_kept");
         if new && state == EventState::Waiting {
             let handle = self.clone();
             self.deps.io.start(async move { handle.follow(&event).await });
@@ -123,7 +123,7 @@ impl MerchantHandle {
         match self.deps.inbox.event_followed(self.tenant(), &event.id, state).await {
             Ok(()) => {
                 let (kind, session) = (&event.kind, session.map(SessionId::as_str));
-                let state = state.as_str();
+                let state = state.into_str();
                 tracing::info!(%merchant, event = %event.id, %kind, session, state, "stripe_event_followed");
             }
             // It is processed once more, which only costs a reading.

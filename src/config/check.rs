@@ -95,7 +95,7 @@ impl CheckedMerchant {
             file: tenant.file().to_path_buf(),
             id: tenant.id().to_string(),
             name: tenant.name().to_owned(),
-            mode: tenant.mode().as_str(),
+            mode: tenant.mode().into_str(),
             hosts: tenant.hosts().to_vec(),
             sells: advice::goods(tenant),
             max_total: advice::most(tenant),

@@ -264,7 +264,7 @@ fn noticed(ended: Result<Tenant, tokio::task::JoinError>) -> Option<Tenant> {
 
 /// Logs the result of a try, once it is recorded.
 fn report(tenant: &Tenant, delivery: &Delivery, settlement: &DeliveryResult) {
-    let (merchant, mode) = (&tenant.merchant, tenant.mode.as_str());
+    let (merchant, mode) = (&tenant.merchant, tenant.mode.into_str());
     let Delivery { id: event, order, sequence: Sequence(sequence), tries, .. } = delivery;
     let (status, error) = (settlement.status, settlement.error.as_deref());
     match settlement.outcome {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 /// An ISO 3166-1 alpha-2 country code, upper case.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,8 +64,9 @@ impl fmt::Display for CountryCode {
 }
 
 /// A field of a buyer or an address, by the names of the payment sheet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum ContactField {
     Name,
     Email,
@@ -78,22 +80,6 @@ pub enum ContactField {
 }
 
 impl ContactField {
-    /// The name of the member in tools and forms.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Name => "name",
-            Self::Email => "email",
-            Self::PhoneNumber => "phone_number",
-            Self::LineOne => "line_one",
-            Self::LineTwo => "line_two",
-            Self::City => "city",
-            Self::State => "state",
-            Self::Country => "country",
-            Self::PostalCode => "postal_code",
-        }
-    }
-
     /// The longest text, in characters. A mail address has 64, an @ and 255 (RFC 5321).
     #[must_use]
     pub const fn longest(self) -> usize {

@@ -8,37 +8,27 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::ids::{OrderEventId, OrderId, OrderNumber, Tenant};
 use super::time::Timestamp;
 
 /// What happened to an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
+#[strum(const_into_str)]
 pub enum EventKind {
     /// It was paid, and so created.
+    #[strum(serialize = "order.created")]
     Created,
     /// Money was refunded.
+    #[strum(serialize = "order.refunded")]
     Refunded,
     /// The buyer's bank disputes the payment.
+    #[strum(serialize = "order.disputed")]
     Disputed,
     /// Goods were sent.
+    #[strum(serialize = "order.fulfilled")]
     Fulfilled,
-}
-
-impl EventKind {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Created, Self::Refunded, Self::Disputed, Self::Fulfilled];
-
-    /// The event's `type`, such as `order.created`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Created => "order.created",
-            Self::Refunded => "order.refunded",
-            Self::Disputed => "order.disputed",
-            Self::Fulfilled => "order.fulfilled",
-        }
-    }
 }
 
 /// The number of an event among those of its order; the first is 1.
@@ -101,7 +91,7 @@ impl OrderEvent {
     #[must_use]
     pub fn payload(&self, tenant: &Tenant, sequence: Sequence, order_number: OrderNumber) -> String {
         let payload = Payload {
-            r#type: self.kind.as_str(),
+            r#type: self.kind.into_str(),
             timestamp: self.at.to_string(),
             data: Data {
                 livemode: tenant.mode.livemode(),

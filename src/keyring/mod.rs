@@ -218,7 +218,7 @@ impl MasterKey {
 
     fn key_fingerprint(&self, tenant: &Tenant, key: &SecretString) -> [u8; KEY_BYTES] {
         let subkey = self.subkey(&["stripe key fingerprint"]);
-        let parts = [tenant.merchant.as_str(), tenant.mode.as_str(), key.expose_secret()];
+        let parts = [tenant.merchant.as_str(), tenant.mode.into_str(), key.expose_secret()];
         mac(subkey.as_slice(), &Zeroizing::new(length_prefixed(&parts)))
     }
 
@@ -233,7 +233,7 @@ impl MasterKey {
     /// The MAC of a tenant's id under the subkey of one use.
     fn bound(&self, use_of_it: &[&str], tenant: &Tenant, id: &str) -> [u8; KEY_BYTES] {
         let subkey = self.subkey(use_of_it);
-        mac(subkey.as_slice(), &length_prefixed(&[tenant.merchant.as_str(), tenant.mode.as_str(), id]))
+        mac(subkey.as_slice(), &length_prefixed(&[tenant.merchant.as_str(), tenant.mode.into_str(), id]))
     }
 }
 

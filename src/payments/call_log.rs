@@ -37,11 +37,11 @@ impl CallLog<'_> {
         let Noted { status, code, decline_code, address, .. } = noted;
         match seen {
             Observation::PaymentIntent(intent) => {
-                let (intent, status) = (&intent.id, intent.status.as_str());
+                let (intent, status) = (&intent.id, intent.status.into_str());
                 tracing::info!(%merchant, %session, attempt, request_id, duration_ms, %intent, status, "payment_seen");
             }
             Observation::StripeCheckout(checkout) => {
-                let (stripe_checkout, status) = (&checkout.id, checkout.status.as_str());
+                let (stripe_checkout, status) = (&checkout.id, checkout.status.into_str());
                 tracing::info!(%merchant, %session, attempt, request_id, duration_ms, %stripe_checkout, status, "stripe_checkout_read");
             }
             Observation::Declined { requires_3ds, .. } => {
@@ -119,7 +119,7 @@ impl CallLog<'_> {
         match seen {
             OrderObservation::RefundAnswered { answer, .. } => match answer {
                 RefundAnswer::Made(seen) => {
-                    let (id, status) = (&seen.id, seen.status.as_str());
+                    let (id, status) = (&seen.id, seen.status.into_str());
                     tracing::info!(%merchant, %session, refund, request_id, duration_ms, stripe_refund = %id, status, "refund_made");
                 }
                 RefundAnswer::Refused { why, stored } => {

@@ -7,7 +7,7 @@ use crate::store::AttemptRow;
 
 /// The context that an encrypted token is bound to.
 fn token_context<'a>(tenant: &'a Tenant, session: &'a SessionId, attempt: &'a str) -> [&'a str; 5] {
-    ["spt", tenant.merchant.as_str(), tenant.mode.as_str(), session.as_str(), attempt]
+    ["spt", tenant.merchant.as_str(), tenant.mode.into_str(), session.as_str(), attempt]
 }
 
 /// The encrypted form of an attempt's token.

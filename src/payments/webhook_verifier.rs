@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use secrecy::SecretString;
+use strum::VariantArray;
 
 use crate::domain::stripe_event::StripeEvent;
 use crate::domain::time::{Span, Timestamp};
@@ -19,7 +20,7 @@ pub(crate) struct WebhookVerifier {
     secrets: Vec<SecretString>,
     /// When the last webhook about a payment arrived, in milliseconds; zero before the first.
     last: AtomicI64,
-    refused: [AtomicU64; Refusal::ALL.len()],
+    refused: [AtomicU64; Refusal::VARIANTS.len()],
 }
 
 impl WebhookVerifier {
@@ -61,10 +62,10 @@ impl WebhookVerifier {
     /// How many were refused, by reason.
     pub(crate) fn refusals(&self) -> BTreeMap<&'static str, u64> {
         let counts = self.refused.iter().map(|count| count.load(Ordering::Relaxed));
-        Refusal::ALL.into_iter().map(Refusal::as_str).zip(counts).collect()
+        Refusal::VARIANTS.iter().map(super::super::stripe::webhook::Refusal::into_str).zip(counts).collect()
     }
 
     fn count(&self, refusal: Refusal) -> Option<&AtomicU64> {
-        self.refused.get(Refusal::ALL.iter().position(|known| *known == refusal)?)
+        self.refused.get(Refusal::VARIANTS.iter().position(|known| *known == refusal)?)
     }
 }

@@ -1,7 +1,7 @@
 //! The inputs for rendering any reply about a session.
 
 use super::capability::{Capabilities, Capability};
-use super::texts::shopper::ShopperTexts;
+use super::texts::wording::Wording;
 use crate::domain::ids::{Revision, SessionId};
 use crate::domain::language::Language;
 use crate::domain::merchant::MerchantView;
@@ -19,8 +19,8 @@ pub struct Rendering<'a> {
 impl<'a> Rendering<'a> {
     /// The messages for the shopper.
     #[must_use]
-    pub const fn shopper(&self) -> ShopperTexts<'a> {
-        ShopperTexts::of(self.view, self.language)
+    pub fn shopper(&self) -> Wording<'a> {
+        Wording::for_shopper(self.view, self.language)
     }
 
     /// The id of a session of this merchant in tools, with the revision that is shown.

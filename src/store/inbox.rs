@@ -3,6 +3,7 @@
 //! Invariants: an event is stored once, however often it is sent; only ids are stored of it.
 
 use async_trait::async_trait;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::StoreError;
 use crate::domain::ids::{SessionId, StripeEventId, Tenant};
@@ -56,7 +57,8 @@ pub trait Inbox: Send + Sync + 'static {
 }
 
 /// The progress of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum EventState {
     /// It was not processed yet.
     Waiting,
@@ -64,21 +66,6 @@ pub enum EventState {
     Followed,
     /// It concerns nothing of ours.
     Ignored,
-}
-
-impl EventState {
-    /// Every state.
-    pub const ALL: [Self; 3] = [Self::Waiting, Self::Followed, Self::Ignored];
-
-    /// Its name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Followed => "followed",
-            Self::Ignored => "ignored",
-        }
-    }
 }
 
 /// A stored event.

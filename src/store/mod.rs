@@ -445,5 +445,5 @@ pub enum CommitError {
 
 /// A tenant, as messages name it.
 fn name(tenant: &Tenant) -> String {
-    format!("{} ({})", tenant.merchant, tenant.mode.as_str())
+    format!("{} ({})", tenant.merchant, tenant.mode.into_str())
 }

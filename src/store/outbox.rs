@@ -6,6 +6,7 @@
 //! order, so that one that waits for another is not checked again and again.
 
 use async_trait::async_trait;
+use strum::{EnumString, IntoStaticStr};
 
 use super::StoreError;
 use crate::domain::ids::{OrderEventId, OrderId, OrderNumber, Tenant};
@@ -62,7 +63,8 @@ pub trait Outbox: Send + Sync + 'static {
 }
 
 /// The delivery state of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum DeliveryState {
     /// It is to be sent, for the first time or again.
     Pending,
@@ -70,21 +72,6 @@ pub enum DeliveryState {
     Delivered,
     /// It is no longer sent, unless an operator asks for it.
     Parked,
-}
-
-impl DeliveryState {
-    /// Every state.
-    pub const ALL: [Self; 3] = [Self::Pending, Self::Delivered, Self::Parked];
-
-    /// Its name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Delivered => "delivered",
-            Self::Parked => "parked",
-        }
-    }
 }
 
 /// A stored event.

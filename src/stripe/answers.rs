@@ -71,16 +71,7 @@ impl PaymentIntent {
 
     /// The snapshot of an attempt's payment; `None` if the object is not readable.
     pub(super) fn seen(&self) -> Option<PaymentIntentSnapshot> {
-        let status = match self.status.as_str() {
-            "requires_payment_method" => PaymentIntentStatus::RequiresPaymentMethod,
-            "requires_confirmation" => PaymentIntentStatus::RequiresConfirmation,
-            "requires_action" => PaymentIntentStatus::RequiresAction,
-            "processing" => PaymentIntentStatus::Processing,
-            "requires_capture" => PaymentIntentStatus::RequiresCapture,
-            "canceled" => PaymentIntentStatus::Canceled,
-            "succeeded" => PaymentIntentStatus::Succeeded,
-            _ => return None,
-        };
+        let status = self.status.parse().ok()?;
         let minor = match status {
             PaymentIntentStatus::Succeeded => self.amount_received.unwrap_or(self.amount),
             PaymentIntentStatus::RequiresPaymentMethod

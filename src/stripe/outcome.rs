@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn a_402_is_a_decline_only_if_its_payment_is_no_longer_payable() {
         for (status, is_dead) in STATUSES {
-            let seen = of_charge(&refusal(&payment("pi_1", status.as_str(), (1, 0))));
+            let seen = of_charge(&refusal(&payment("pi_1", status.into_str(), (1, 0))));
             if is_dead {
                 let Observation::Declined { intent, .. } = seen else { panic!("{status:?}: {seen:?}") };
                 assert_eq!(intent, Some("pi_1".parse().unwrap()), "{status:?}");
@@ -284,7 +284,7 @@ mod tests {
             payment("pi_d", "succeeded", (3, 4)),
         ];
         for (status, _) in STATUSES {
-            let ours = payment("pi_ours", status.as_str(), (2, 9));
+            let ours = payment("pi_ours", status.into_str(), (2, 9));
             for place in 0..=before.len() {
                 let mut all = before.to_vec();
                 all.insert(place, ours.clone());

@@ -13,7 +13,7 @@ use crate::domain::checkout::model::{RefundAnswer, RefundIntent, RefundSnapshot}
 use crate::domain::ids::RefundNumber;
 use crate::domain::merchant::MerchantView;
 use crate::domain::money::Money;
-use crate::domain::order::{Dispute, DisputeStatus, RefundOrigin, RefundReason, RefundStatus};
+use crate::domain::order::{Dispute, DisputeStatus, RefundOrigin, RefundStatus};
 use crate::domain::time::Timestamp;
 
 /// The metadata key for the number of a refund of ours within its session.
@@ -39,7 +39,7 @@ pub fn encode_refund(intent: &RefundIntent, view: &MerchantView) -> Result<Strin
     serde_qs::to_string(&Body {
         payment_intent: intent.payment.as_str(),
         amount: intent.amount.minor,
-        reason: intent.reason.map(RefundReason::as_str),
+        reason: intent.reason.map(|reason| reason.into_str()),
         metadata: BTreeMap::from([
             (MERCHANT_KEY, view.id.to_string()),
             (SESSION_KEY, intent.session.to_string()),
@@ -82,16 +82,14 @@ impl RefundObject {
     /// The snapshot of the refund; `None` if the object is not readable.
     pub(super) fn seen(&self) -> Option<RefundSnapshot> {
         // Stripe gives no status as long as there is none.
-        let status = self.status.as_deref().unwrap_or(RefundStatus::Pending.as_str());
+        let status = self.status.as_deref().unwrap_or(RefundStatus::Pending.into_str());
         let named = |key: &str| self.metadata.as_ref()?.get(key);
-        let reason =
-            RefundReason::ALL.into_iter().find(|known| Some(known.as_str()) == self.reason.as_deref());
         Some(RefundSnapshot {
             id: self.id.parse().ok()?,
-            status: RefundStatus::ALL.into_iter().find(|known| known.as_str() == status)?,
+            status: status.parse().ok()?,
             amount: Money::new(self.amount, self.currency.parse().ok()?),
             created: Timestamp::from_seconds(self.created),
-            reason,
+            reason: self.reason.as_deref().and_then(|reason| reason.parse().ok()),
             session: named(SESSION_KEY).and_then(|text| text.parse().ok()),
             origin: self.origin(),
         })

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::Sha256;
+use strum::{IntoStaticStr, VariantArray};
 use subtle::{Choice, ConstantTimeEq as _};
 
 use super::charge::SESSION_KEY;
@@ -27,7 +28,10 @@ pub const MAX_BODY: usize = 256 * 1024;
 const MAX_HEADER: usize = 1024;
 
 /// Why a webhook is refused. The reply to the sender is its [`std::fmt::Display`] text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Refusal {
     /// No signature, several headers, or an invalid form.
     #[error("the Stripe-Signature header is missing or unreadable")]
@@ -53,37 +57,12 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Every reason.
-    pub const ALL: [Self; 7] = [
-        Self::Unsigned,
-        Self::Stale,
-        Self::TooLarge,
-        Self::Forged,
-        Self::Unreadable,
-        Self::WrongMode,
-        Self::ForeignAccount,
-    ];
-
     /// Whether the refused webhook has a valid signature of Stripe.
     #[must_use]
     pub const fn is_signed(self) -> bool {
         match self {
             Self::Unsigned | Self::Stale | Self::TooLarge | Self::Forged => false,
             Self::Unreadable | Self::WrongMode | Self::ForeignAccount => true,
-        }
-    }
-
-    /// The reason's name, for logs and counters.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unsigned => "unsigned",
-            Self::Stale => "stale",
-            Self::TooLarge => "too_large",
-            Self::Forged => "forged",
-            Self::Unreadable => "unreadable",
-            Self::WrongMode => "wrong_mode",
-            Self::ForeignAccount => "foreign_account",
         }
     }
 }

@@ -12,7 +12,7 @@ use merchant_gateway::domain::ids::{AccountId, AttemptNumber, Revision};
 use merchant_gateway::domain::merchant::Reconciliation;
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
-use merchant_gateway::protocol::texts::model;
+use merchant_gateway::protocol::texts::wording::Wording;
 
 use test_support::driver_harness::DriverHarness;
 use test_support::shop;
@@ -51,7 +51,7 @@ fn payment(harness: &DriverHarness, seen: &PaymentIntentSnapshot) -> Transition 
 
 fn is_ordered(transition: &Transition, seen: &PaymentIntentSnapshot) {
     let State::Completed { intent, .. } = &transition.next.state else {
-        panic!("{}", transition.next.state.name());
+        panic!("{}", transition.next.state.into_str());
     };
     assert_eq!((intent, &transition.next.account), (&seen.id, &Some(account())));
     assert_eq!(transition.order.as_ref().map(|order| &order.payment_intent), Some(&seen.id));
@@ -99,14 +99,14 @@ fn completed() -> DriverHarness {
 fn frozen() -> DriverHarness {
     let (mut harness, _) = DriverHarness::charging();
     harness.see(Observation::IdempotencyConflict);
-    assert_eq!(harness.session().state.name(), "frozen");
+    assert_eq!(harness.session().state.into_str(), "frozen");
     harness
 }
 
 fn opening() -> DriverHarness {
     let mut harness = DriverHarness::ready();
     harness.ask(Command::OpenStripeCheckout { revision: Some(Revision(1)) });
-    assert_eq!(harness.session().state.name(), "opening_stripe_checkout");
+    assert_eq!(harness.session().state.into_str(), "opening_stripe_checkout");
     harness
 }
 
@@ -125,14 +125,14 @@ fn awaiting() -> DriverHarness {
         buyer: Buyer::default(),
     };
     harness.see(Observation::StripeCheckout(page));
-    assert_eq!(harness.session().state.name(), "awaiting_stripe_checkout");
+    assert_eq!(harness.session().state.into_str(), "awaiting_stripe_checkout");
     harness
 }
 
 fn closing() -> DriverHarness {
     let mut harness = awaiting();
     harness.ask(Command::Cancel);
-    assert_eq!(harness.session().state.name(), "closing_stripe_checkout");
+    assert_eq!(harness.session().state.into_str(), "closing_stripe_checkout");
     harness
 }
 
@@ -177,7 +177,7 @@ fn a_restored_session_paid_for_something_else_is_canceled() {
         address: None,
         ..shop::two_mugs()
     }));
-    assert_eq!(open.session().state.name(), "open");
+    assert_eq!(open.session().state.into_str(), "open");
     is_given_up(&payment(&open, &paid(&open, 1)));
 }
 
@@ -198,7 +198,12 @@ fn a_payment_of_a_session_that_has_ended_is_flagged_once() {
     expired.wake();
     for harness in [canceled, expired] {
         let transition = payment(&harness, &paid(&harness, 1));
-        assert_eq!(reasons(&transition), [FlagReason::PaidAfterEnd], "{}", harness.session().state.name());
+        assert_eq!(
+            reasons(&transition),
+            [FlagReason::PaidAfterEnd],
+            "{}",
+            harness.session().state.into_str()
+        );
         assert_eq!(transition.next.state, harness.session().state);
     }
 }
@@ -208,7 +213,7 @@ fn a_restored_attempt_succeeds_by_its_own_payment_only() {
     let under_way: [fn() -> DriverHarness; 5] =
         [|| DriverHarness::charging().0, frozen, opening, awaiting, closing];
     for harness in under_way.map(|make| make()) {
-        let state = harness.session().state.name();
+        let state = harness.session().state.into_str();
         let (own, later) = (paid(&harness, 1), paid(&harness, 2));
         let transition = payment(&harness, &own);
         is_ordered(&transition, &own);
@@ -275,8 +280,8 @@ fn an_unreconciled_session_stays_unchanged_and_readable() {
     for request in asked {
         let told = harness.answer(request).unwrap_err();
         assert_eq!(
-            model::rejection(&told),
-            "this shop takes no orders just now, and takes them again in about 3 minutes; try again then"
+            Wording::for_model().rejection(&told),
+            "This shop takes no orders just now, and takes them again in about 3 min. Try again then."
         );
     }
     rests(&harness, &as_it_was);
@@ -299,7 +304,7 @@ fn an_unreconciled_session_sends_polls_and_closes_nothing() {
         harness.view.records = Reconciliation::NotRestored;
         harness.wake();
         let goes_on = !harness.effects.is_empty() || *harness.session() != as_it_was;
-        assert!(goes_on, "{}", as_it_was.state.name());
+        assert!(goes_on, "{}", as_it_was.state.into_str());
     }
 }
 

@@ -129,7 +129,7 @@ impl DriverHarness {
 
     pub fn charging_state(&self) -> &Charging {
         let State::Charging(charging) = &self.session().state else {
-            panic!("charging, not {}", self.session().state.name());
+            panic!("charging, not {}", self.session().state.into_str());
         };
         charging
     }

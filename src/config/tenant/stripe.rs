@@ -129,7 +129,7 @@ fn read_network(field: &Field<'_>, mode: Option<Mode>) -> Option<NetworkId> {
         Mode::Live => (!of_test, "copy the live Network ID, which does not begin with profile_test_"),
     };
     if !right {
-        field.refuse(format!("does not belong to mode \"{}\"", mode.as_str()), remedy);
+        field.refuse(format!("does not belong to mode \"{}\"", mode.into_str()), remedy);
         return None;
     }
     Some(network)

@@ -4,6 +4,7 @@
 //! of a refund or a dispute is kept as given.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 
 use crate::domain::ids::{DisputeId, ItemId, Reference, RefundId, RefundNumber};
 use crate::domain::money::Money;
@@ -233,7 +234,7 @@ impl RefundState {
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Requested(_) => "requested",
-            Self::Made { status, .. } => status.as_str(),
+            Self::Made { status, .. } => status.into_str(),
             Self::Refused { .. } => "refused",
         }
     }
@@ -256,8 +257,9 @@ pub struct RefundAttempt {
 }
 
 /// Stripe's statuses of a refund.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumString)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum RefundStatus {
     Pending,
     /// The shopper must say where the money goes.
@@ -270,22 +272,6 @@ pub enum RefundStatus {
 }
 
 impl RefundStatus {
-    /// Every status.
-    pub const ALL: [Self; 5] =
-        [Self::Pending, Self::RequiresAction, Self::Succeeded, Self::Failed, Self::Canceled];
-
-    /// Stripe's name of the status.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::RequiresAction => "requires_action",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Canceled => "canceled",
-        }
-    }
-
     const fn counts(self) -> bool {
         match self {
             Self::Pending | Self::RequiresAction | Self::Succeeded => true,
@@ -295,29 +281,15 @@ impl RefundStatus {
 }
 
 /// The reason for a refund, in Stripe's terms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumString)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum RefundReason {
     /// It was paid twice.
     Duplicate,
     Fraudulent,
     /// The shopper wants it.
     RequestedByCustomer,
-}
-
-impl RefundReason {
-    /// Every reason.
-    pub const ALL: [Self; 3] = [Self::Duplicate, Self::Fraudulent, Self::RequestedByCustomer];
-
-    /// Stripe's name of the reason.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Duplicate => "duplicate",
-            Self::Fraudulent => "fraudulent",
-            Self::RequestedByCustomer => "requested_by_customer",
-        }
-    }
 }
 
 /// A payment that the buyer's bank disputes.

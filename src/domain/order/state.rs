@@ -1,10 +1,13 @@
 //! The state of an order in one word, for the people who ship the goods.
 
+use strum::{EnumString, IntoStaticStr, VariantNames};
+
 use super::OrderActivity;
 use crate::domain::pricing::Quote;
 
 /// The state of an order. If several hold at once, the one that matters more for shipping applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantNames)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum OrderState {
     /// The whole payment was refunded.
     Refunded,
@@ -19,9 +22,6 @@ pub enum OrderState {
 }
 
 impl OrderState {
-    /// Every state.
-    pub const ALL: [Self; 5] = [Self::Paid, Self::PartlySent, Self::Sent, Self::Disputed, Self::Refunded];
-
     /// The state of an order with this activity.
     #[must_use]
     pub fn of(activity: &OrderActivity, quote: &Quote) -> Self {
@@ -41,18 +41,6 @@ impl OrderState {
             0 => Self::Paid,
             sent if sent < bought => Self::PartlySent,
             _ => Self::Sent,
-        }
-    }
-
-    /// The state's name in replies and lists.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Refunded => "refunded",
-            Self::Disputed => "disputed",
-            Self::Sent => "sent",
-            Self::PartlySent => "partly_sent",
-            Self::Paid => "paid",
         }
     }
 }

@@ -15,7 +15,7 @@ use super::reply::{cut, page_limit, reply};
 use super::routes;
 use crate::domain::ids::OrderEventId;
 use crate::domain::time::Timestamp;
-use crate::store::{DeliveriesQuery, Delivery, DeliveryState};
+use crate::store::{DeliveriesQuery, Delivery};
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config
@@ -35,10 +35,9 @@ struct ListDeliveriesQuery {
 
 impl ListDeliveriesQuery {
     fn which(self) -> Result<DeliveriesQuery, Problem> {
-        let state = self.state.map(|text| {
-            let known = DeliveryState::ALL.into_iter().find(|state| state.as_str() == text);
-            known.ok_or_else(|| Problem::invalid("state is pending, delivered or parked"))
-        });
+        let state = self
+            .state
+            .map(|text| text.parse().map_err(|_| Problem::invalid("state is pending, delivered or parked")));
         let order = self.order.map(|text| {
             text.parse().map_err(|_| Problem::invalid("order is the id of an order, ord_ and 32 digits"))
         });
@@ -113,9 +112,9 @@ fn unknown() -> Problem {
 fn to_json(delivery: &Delivery) -> Value {
     let moment = |at: Option<Timestamp>| at.map(|at| at.to_string());
     json!({
-        "id": delivery.id, "type": delivery.kind.as_str(), "order": delivery.order,
+        "id": delivery.id, "type": delivery.kind.into_str(), "order": delivery.order,
         "sequence": delivery.sequence, "created": delivery.created.to_string(),
-        "state": delivery.state.as_str(), "tries": delivery.tries,
+        "state": delivery.state.into_str(), "tries": delivery.tries,
         "next_try": moment(delivery.next_try), "first_try": moment(delivery.first_try),
         "last_try": moment(delivery.last_try), "last_status": delivery.last_status,
         "last_error": delivery.last_error,

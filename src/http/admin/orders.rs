@@ -11,6 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
+use strum::VariantNames;
 use url::Url;
 
 use super::body::{optional, read_body, read_nothing};
@@ -67,10 +68,7 @@ async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, 
 }
 
 fn order_state(text: &str) -> Result<OrderState, Problem> {
-    OrderState::ALL.into_iter().find(|state| state.as_str() == text).ok_or_else(|| {
-        let words = OrderState::ALL.map(OrderState::as_str).join(", ");
-        Problem::invalid(format!("state is one of {words}"))
-    })
+    text.parse().map_err(|_| Problem::invalid(format!("state is one of {}", OrderState::VARIANTS.join(", "))))
 }
 
 /// One order, by its id or its number, with its refunds, disputes and shipments.
@@ -114,7 +112,7 @@ async fn refund(
     let placed = find(&merchant, &path).await?;
     let (tenant, order) = (&merchant.tenant().merchant, &placed.order.id);
     let refund = RefundRequest { reference: reference.clone(), amount, reason };
-    let (session, because) = (&placed.order.session, reason.map(RefundReason::as_str));
+    let (session, because) = (&placed.order.session, reason.map(|reason| reason.into_str()));
     tracing::warn!(
         merchant = %tenant, %session, %order, %reference, amount_minor = amount, reason = because, "refund_wanted"
     );
@@ -347,7 +345,7 @@ fn head(placed: &PlacedOrder, state: OrderState) -> Value {
     let order = &placed.order;
     json!({
         "id": order.id, "number": placed.number, "session": order.session, "payment_intent": order.payment_intent,
-        "created": order.created.to_string(), "permalink_url": placed.permalink, "state": state.as_str(),
+        "created": order.created.to_string(), "permalink_url": placed.permalink, "state": state.into_str(),
         "total": order.quote.total.minor, "currency": order.quote.total.currency.code(),
     })
 }

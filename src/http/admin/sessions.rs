@@ -17,7 +17,7 @@ use crate::domain::checkout::model::{
 };
 use crate::domain::ids::{PaymentIntentId, SessionId};
 use crate::domain::money::Money;
-use crate::protocol::texts::model;
+use crate::protocol::texts::wording::Wording;
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config
@@ -53,11 +53,11 @@ async fn decide(
     merchant.ask(&id, Command::Decide(decision.clone())).await.inspect_err(|rejection| {
         let code = rejection.code();
         tracing::warn!(
-            merchant = %tenant, session = %id, decision = decision.as_str(), code, cause = %rejection, "decision_refused"
+            merchant = %tenant, session = %id, decision = decision.into_str(), code, cause = %rejection, "decision_refused"
         );
     })?;
     let intent = decision.payment().map(PaymentIntentId::as_str);
-    tracing::warn!(merchant = %tenant, session = %id, decision = decision.as_str(), intent, "session_decided");
+    tracing::warn!(merchant = %tenant, session = %id, decision = decision.into_str(), intent, "session_decided");
     let answer = merchant.ask(&id, Command::Read).await?;
     session_response(&merchant, &answer).await
 }
@@ -112,8 +112,8 @@ async fn session_response(merchant: &MerchantHandle, answer: &Answer) -> Result<
     let timeline: Vec<Value> = timeline.iter().map(entry).collect();
     let tenant = merchant.tenant();
     let mut body = json!({
-        "id": session.id, "tenant": tenant.merchant, "mode": tenant.mode.as_str(),
-        "state": session.state.name(), "revision": session.revision,
+        "id": session.id, "tenant": tenant.merchant, "mode": tenant.mode.into_str(),
+        "state": session.state.into_str(), "revision": session.revision,
         "created": session.created.to_string(), "expires": session.expires.to_string(),
         "attempts": session.attempts, "account": session.account,
         "total": session.quote().map(|quote| amount(quote.total)),
@@ -137,7 +137,7 @@ async fn session_response(merchant: &MerchantHandle, answer: &Answer) -> Result<
 fn in_words(notice: &Notice) -> Value {
     let mut json = serde_json::to_value(notice).unwrap_or_default();
     if let Value::Object(json) = &mut json {
-        json.insert("text".to_owned(), model::notice(notice).into());
+        json.insert("text".to_owned(), Wording::for_model().notice(notice).into());
     }
     json
 }
@@ -150,7 +150,9 @@ fn still_read(unread: &Unconfirmed) -> Value {
 /// The data of a state besides its name.
 fn of_state(state: &State) -> Map<String, Value> {
     let json = match state {
-        State::Open { problem } => json!({ "problem": problem.as_ref().map(model::problem) }),
+        State::Open { problem } => {
+            json!({ "problem": problem.as_ref().map(|problem| Wording::for_model().problem(problem)) })
+        }
         State::Charging(charging) => json!({
             "attempt": charging.attempt.number, "payment_intent": charging.attempt.intent, "phase": charging.phase,
             "next_try": charging.attempt.retry.next_try.to_string(), "repeat_until": charging.attempt.repeat_until.to_string(),

@@ -36,7 +36,7 @@ async fn list(operator: Operator, request: HttpRequest) -> Result<HttpResponse, 
 
 fn to_json(KeptEvent { event, state }: &KeptEvent) -> Value {
     json!({
-        "id": event.id.as_str(), "type": event.kind.as_str(), "state": state.as_str(),
+        "id": event.id.as_str(), "type": event.kind.as_str(), "state": state.into_str(),
         "object": event.object, "session": event.session, "payment_intent": event.intent,
         "received": event.received.to_string(),
     })

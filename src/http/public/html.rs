@@ -12,7 +12,7 @@ use crate::domain::money::Money;
 use crate::domain::pricing::Quote;
 use crate::protocol::apps::widget::image_origins;
 use crate::protocol::apps::widget_parts::WidgetParts;
-use crate::protocol::texts::catalogue::{self, Messages, Page};
+use crate::protocol::texts::catalogue::{self, Page};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem}\
 table{border-collapse:collapse;width:100%}td,th{padding:.4rem 0;text-align:left;border-bottom:1px solid #ddd}\
@@ -35,11 +35,6 @@ impl ShopPage<'_> {
     /// The page's texts.
     pub(super) fn texts(self) -> &'static Page {
         &catalogue::of(self.language).page
-    }
-
-    /// Messages for shoppers.
-    pub(super) fn messages(self) -> &'static Messages {
-        &catalogue::of(self.language).messages
     }
 
     /// An amount in the format of the page's language.

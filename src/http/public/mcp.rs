@@ -242,7 +242,7 @@ impl Drop for Waiting<'_> {
         tracing::info!(
             merchant = %self.merchant.tenant().merchant,
             session = self.session.as_ref().map(SessionId::as_str),
-            tool = self.tool.as_str(),
+            tool = self.tool.into_str(),
             duration_ms = millis_since(self.began),
             "mcp_abandoned"
         );

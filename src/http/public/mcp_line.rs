@@ -31,7 +31,7 @@ pub(super) struct Line<'a> {
 impl<'a> Line<'a> {
     /// A line for a message that arrived at `began`.
     pub(super) fn of(merchant: &'a MerchantHandle, caller: &'a Caller, began: Instant) -> Self {
-        let outcome = Ended::Well.as_str();
+        let outcome = Ended::Well.into_str();
         Self {
             merchant,
             caller,
@@ -52,8 +52,8 @@ impl<'a> Line<'a> {
             CallOutcome::Read(_) => self,
             CallOutcome::Session(answer) => Self {
                 session: Some(answer.session.id.clone()),
-                state: Some(answer.session.state.name()),
-                code: answer.notice.as_ref().map(|notice| notice.code().as_str()),
+                state: Some(answer.session.state.into_str()),
+                code: answer.notice.as_ref().map(|notice| notice.code().into_str()),
                 ..self
             },
             CallOutcome::Refused(rejection) => Self { code: Some(rejection.code()), ..self },
@@ -63,7 +63,7 @@ impl<'a> Line<'a> {
 
     /// The same, with the reply.
     pub(super) fn answered(self, response: &Response) -> Self {
-        let (status, outcome) = (response.status, response.ended.as_str());
+        let (status, outcome) = (response.status, response.ended.into_str());
         match &response.why {
             Some(Why { code, cause }) => {
                 Self { outcome, code: Some(code), cause: cause.clone(), status, ..self }
@@ -77,10 +77,10 @@ impl<'a> Line<'a> {
         tracing::info!(
             merchant = %self.merchant.tenant().merchant,
             session = self.session.as_ref().map(SessionId::as_str),
-            era = self.caller.era().as_str(),
-            version = self.caller.version().as_str(),
+            era = self.caller.era().into_str(),
+            version = self.caller.version().into_str(),
             method = self.caller.method(),
-            tool = self.tool.map(ToolName::as_str),
+            tool = self.tool.map(|tool| tool.into_str()),
             client = client.map(|client| client.name.as_str()),
             client_version = client.map(|client| client.version.as_str()),
             trace_id = self.caller.trace_id(),

@@ -110,10 +110,11 @@ impl Completion {
         let failed = sheet.messages.iter().any(|message| message.kind == MessageKind::Error);
         let other = page.filter(|_| failed && sheet.status == SheetStatus::ReadyForPayment);
         let mut messages = sheet.messages;
-        messages.extend(other.map(|page| {
-            let shown = fill(&rendering.shopper().messages().also_on_page, &[("page", page)]);
-            Message::info(shown, format!("It can also be paid on the shop's own page: {page}"))
-        }));
+        messages.extend(
+            other.map(|page| {
+                Message::info(rendering, |to| fill(&to.messages().also_on_page, &[("page", page)]))
+            }),
+        );
         Self {
             id: sheet.id,
             status: sheet.status,

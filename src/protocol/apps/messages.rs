@@ -9,7 +9,8 @@ use crate::domain::checkout::model::{CancelReason, Notice, NoticeCode, Session, 
 use crate::domain::ids::ItemId;
 use crate::domain::pricing::PricingProblem;
 use crate::protocol::rendering::Rendering;
-use crate::protocol::texts::model;
+use crate::protocol::texts::catalogue::Messages;
+use crate::protocol::texts::wording::Wording;
 
 /// One message, plain text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -46,35 +47,26 @@ pub enum MessageKind {
 }
 
 impl Message {
-    fn error(code: NoticeCode, content: String, for_model: String) -> Self {
-        Self {
-            kind: MessageKind::Error,
-            code: Some(code.as_str()),
-            param: None,
-            content_type: "plain",
-            content,
-            for_model,
-            item: None,
-        }
+    fn error(code: NoticeCode, rendering: Rendering<'_>, text: impl Fn(Wording<'_>) -> String) -> Self {
+        Self { kind: MessageKind::Error, code: Some(code.into_str()), ..Self::info(rendering, text) }
     }
 
-    /// An information message, with texts for the shopper and for a model.
-    pub(crate) fn info(content: impl Into<String>, for_model: impl Into<String>) -> Self {
+    /// An information message; `text` makes it for either audience.
+    pub(crate) fn info(rendering: Rendering<'_>, text: impl Fn(Wording<'_>) -> String) -> Self {
         Self {
             kind: MessageKind::Info,
             code: None,
             param: None,
             content_type: "plain",
-            content: content.into(),
-            for_model: for_model.into(),
+            content: text(rendering.shopper()),
+            for_model: text(Wording::for_model()),
             item: None,
         }
     }
 
     fn of_notice(notice: &Notice, rendering: Rendering<'_>) -> Self {
         let item = if let Notice::ItemUnavailable { item } = notice { Some(item.clone()) } else { None };
-        let message = Self::error(notice.code(), rendering.shopper().notice(notice), model::notice(notice));
-        Self { item, ..message }
+        Self { item, ..Self::error(notice.code(), rendering, |wording| wording.notice(notice)) }
     }
 
     fn of_problem(problem: &PricingProblem, rendering: Rendering<'_>) -> Self {
@@ -95,12 +87,13 @@ impl Message {
             | PricingProblem::AboveLimit { .. }
             | PricingProblem::NotPriceable => (NoticeCode::Invalid, Some("totals"), None),
         };
-        let message = Self::error(code, rendering.shopper().problem(problem), model::problem(problem));
+        let message = Self::error(code, rendering, |wording| wording.problem(problem));
         Self { param, item: item.cloned(), ..message }
     }
 }
 
-/// The messages of a session: the notice first, then those of its state.
+/// The messages of a session: the notice first, then that of its state. While the shop looks into a late payment, the
+/// notice says so, and the state's message would be wrong.
 #[must_use]
 pub fn of_session(session: &Session, notice: Option<&Notice>, rendering: Rendering<'_>) -> Vec<Message> {
     let mut messages: Vec<Message> = Vec::new();
@@ -109,76 +102,41 @@ pub fn of_session(session: &Session, notice: Option<&Notice>, rendering: Renderi
     }
     messages.extend(
         of_state(session, rendering)
-            .filter(|_| !says_nothing_was_charged(session))
+            .filter(|_| session.late_payment().is_none())
             .filter(|said| messages.iter().all(|known| known.content != said.content)),
     );
     messages
 }
 
-/// Whether the state's message is wrong, because a payment arrived after all.
-fn says_nothing_was_charged(session: &Session) -> bool {
-    session.paid_late && matches!(session.state, State::Canceled { .. } | State::Expired)
-}
-
 fn of_state(session: &Session, rendering: Rendering<'_>) -> Option<Message> {
-    let shopper = rendering.shopper();
-    let texts = shopper.messages();
+    let info = |text: fn(&Messages) -> &String| Message::info(rendering, |to| text(to.messages()).clone());
+    let expired = |text: fn(&Messages) -> &String| {
+        Message::error(NoticeCode::Expired, rendering, |to| text(to.messages()).clone())
+    };
     Some(match &session.state {
         State::Open { problem: Some(problem) } => Message::of_problem(problem, rendering),
-        State::Open { problem: None } => Message::info(
-            &texts.last_payment_not_made,
-            "The last payment did not take place. Refresh the checkout before paying again.",
-        ),
-        State::Ready { quote } if quote.expires <= rendering.now => Message::error(
-            NoticeCode::Expired,
-            texts.quote_expired.clone(),
-            "The prices shown have expired. Refresh the checkout to pay.".to_owned(),
-        ),
-        State::Ready { quote } if !quote.is_sent() && session.inputs.buyer.email.is_none() => Message::info(
-            &texts.email_needed_for_goods,
-            "These goods are delivered by e-mail. Give a mail address with the payment or before it.",
-        ),
+        State::Open { problem: None } => info(|texts| &texts.last_payment_not_made),
+        State::Ready { quote } if quote.expires <= rendering.now => expired(|texts| &texts.quote_expired),
+        State::Ready { quote } if !quote.is_sent() && session.inputs.buyer.email.is_none() => {
+            info(|texts| &texts.email_needed_for_goods)
+        }
         State::Ready { .. } | State::Completed { .. } => return None,
         State::Charging(_) => charging(rendering),
-        State::AwaitingStripeCheckout { .. } => Message::info(
-            &texts.page_open,
-            "A payment page is open for this checkout. It can be paid there until it closes.",
-        ),
-        State::OpeningStripeCheckout(_) => {
-            Message::info(&texts.page_opening, "The payment page is being opened. Look again in a moment.")
-        }
-        State::ClosingStripeCheckout { .. } => {
-            Message::info(&texts.page_closing, "The payment page is being closed. Look again in a moment.")
-        }
-        State::Frozen { .. } => Message::info(
-            &texts.frozen,
-            "The payment is being checked by the shop. Nothing more needs to be done.",
-        ),
-        State::Canceled { reason } => Message::info(shopper.canceled(*reason), canceled(*reason)),
-        State::Expired => Message::error(
-            NoticeCode::Expired,
-            texts.expired.clone(),
-            "This checkout has expired and nothing was charged. Start a new one.".to_owned(),
-        ),
+        State::AwaitingStripeCheckout { .. } => info(|texts| &texts.page_open),
+        State::OpeningStripeCheckout(_) => info(|texts| &texts.page_opening),
+        State::ClosingStripeCheckout { .. } => info(|texts| &texts.page_closing),
+        State::Frozen { .. } => info(|texts| &texts.frozen),
+        State::Canceled { reason } => info(match reason {
+            CancelReason::Shopper => |texts| &texts.canceled,
+            CancelReason::TooManyAttempts => |texts| &texts.too_many_attempts,
+            CancelReason::Operator => |texts| &texts.ended_by_shop,
+            CancelReason::Restored => |texts| &texts.payment_looked_into,
+        }),
+        State::Expired => expired(|texts| &texts.expired),
     })
 }
 
 /// The message that a payment is in progress.
 pub(super) fn charging(rendering: Rendering<'_>) -> Message {
-    Message::info(
-        &rendering.shopper().messages().charging,
-        "The payment is being processed. Look again in a moment.",
-    )
-}
-
-/// Why a checkout ended unpaid, for a model.
-fn canceled(reason: CancelReason) -> String {
-    match reason {
-        CancelReason::Shopper => "This checkout was canceled. Nothing was charged.".to_owned(),
-        CancelReason::TooManyAttempts => {
-            "This checkout was ended after too many failed payments. Nothing was charged.".to_owned()
-        }
-        CancelReason::Operator => "This checkout was ended by the shop. Nothing was charged.".to_owned(),
-        CancelReason::Restored => model::notice(&Notice::PaymentLookedInto),
-    }
+    Message::info(rendering, |to| to.messages().charging.clone())
 }

@@ -14,6 +14,7 @@
 //! - A frozen session says `in_progress`: the shopper can do nothing about it.
 
 use serde::Serialize;
+use strum::IntoStaticStr;
 
 use super::fulfillment::{FulfillmentOption, SheetBuyer};
 use super::line_items::{LineItem, Total, quoted_lines, quoted_totals, unquoted_lines, unquoted_totals};
@@ -82,8 +83,9 @@ pub enum MethodName {
 }
 
 /// The five statuses of the sheet (ACP 2025-09-29).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum SheetStatus {
     /// Something is missing.
     NotReadyForPayment,
@@ -122,18 +124,6 @@ impl SheetStatus {
             Self::Completed
         } else {
             Self::Canceled
-        }
-    }
-
-    /// The status as it is sent.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NotReadyForPayment => "not_ready_for_payment",
-            Self::ReadyForPayment => "ready_for_payment",
-            Self::InProgress => "in_progress",
-            Self::Completed => "completed",
-            Self::Canceled => "canceled",
         }
     }
 }

@@ -53,7 +53,7 @@ impl ReplyContext {
     /// The tool's name.
     #[must_use]
     pub const fn tool_name(&self) -> &'static str {
-        self.tool.as_str()
+        self.tool.into_str()
     }
 
     /// The caller and its protocol version.
@@ -205,7 +205,7 @@ fn request(parts: &Parts<'_>, envelope: &Envelope<'_>, id: &RawValue, view: &Arc
     let Some(method) = Method::find(&envelope.method, caller.era) else {
         return refuse(caller, &Fault::Method(clip(&envelope.method)));
     };
-    caller.method = method.as_str();
+    caller.method = method.into_str();
     let asked = ParsedRequest { caller, id, view, received: parts.received };
     match method {
         Method::ToolsCall => call(asked, params),

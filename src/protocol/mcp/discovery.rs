@@ -38,7 +38,7 @@ pub(super) fn discover(view: &MerchantView) -> String {
 pub(super) fn initialize(requested: &str, view: &MerchantView) -> String {
     let version = Version::find(requested).filter(|version| version.era() == Era::Legacy);
     let known = json!({
-        "protocolVersion": version.unwrap_or(Version::NEWEST_LEGACY).as_str(),
+        "protocolVersion": version.unwrap_or(Version::NEWEST_LEGACY).into_str(),
         "capabilities": *CAPABILITIES,
         "instructions": instructions(view),
     });

@@ -3,37 +3,34 @@
 //! Invariant: [`Version::ALL`] is what `server/discover` lists and what an unsupported-version error names, so the
 //! latter is never more than the former.
 
+use strum::{EnumString, IntoStaticStr};
+
 /// A protocol revision that is served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, EnumString)]
+#[strum(const_into_str)]
 pub enum Version {
     /// The first with Streamable HTTP; assumed if a legacy request names none.
+    #[strum(serialize = "2025-03-26")]
     V2025_03_26,
     /// Structured results.
+    #[strum(serialize = "2025-06-18")]
     V2025_06_18,
     /// The last that begins with `initialize`.
+    #[strum(serialize = "2025-11-25")]
     V2025_11_25,
     /// Stateless: every request describes itself.
+    #[strum(serialize = "2026-07-28")]
     V2026_07_28,
 }
 
 /// How a request is read and answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Era {
     /// 2025-11-25 and earlier: `initialize`, then bare requests.
     Legacy,
     /// 2026-07-28 and later: version, client and capabilities in each request's `_meta`, mirrored in headers.
     Modern,
-}
-
-impl Era {
-    /// `"legacy"` or `"modern"`, for logs and metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Legacy => "legacy",
-            Self::Modern => "modern",
-        }
-    }
 }
 
 impl Version {
@@ -46,21 +43,10 @@ impl Version {
     /// The revision of a legacy request without `MCP-Protocol-Version` (2025-06-18 and later: "SHOULD assume").
     pub const UNNAMED: Self = Self::V2025_03_26;
 
-    /// The revision's name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::V2025_03_26 => "2025-03-26",
-            Self::V2025_06_18 => "2025-06-18",
-            Self::V2025_11_25 => "2025-11-25",
-            Self::V2026_07_28 => "2026-07-28",
-        }
-    }
-
     /// The revision of this name, if it is served.
     #[must_use]
     pub fn find(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|version| version.as_str() == name)
+        name.parse().ok()
     }
 
     /// The era of the revision.
@@ -75,7 +61,7 @@ impl Version {
     /// The names of all revisions, newest first.
     #[must_use]
     pub fn names() -> [&'static str; 4] {
-        Self::ALL.map(Self::as_str)
+        Self::ALL.map(|version| version.into_str())
     }
 }
 
@@ -87,7 +73,7 @@ pub fn names_modern(name: &str) -> bool {
             4 | 7 => byte == b'-',
             _ => byte.is_ascii_digit(),
         });
-    date && name >= Version::V2026_07_28.as_str()
+    date && name >= Version::V2026_07_28.into_str()
 }
 
 #[cfg(test)]

@@ -1,47 +1,34 @@
 //! The methods that are served, and their eras.
 //!
-//! Invariant: a method that is not in [`Method::ALL`] gets a not-found error.
+//! Invariant: a method that is not in [`Method`] gets a not-found error.
+
+use strum::{EnumString, IntoStaticStr};
 
 use super::era::Era;
 
 /// A method that is served in some era.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString)]
+#[strum(const_into_str)]
 pub(super) enum Method {
+    #[strum(serialize = "server/discover")]
     Discover,
+    #[strum(serialize = "initialize")]
     Initialize,
+    #[strum(serialize = "ping")]
     Ping,
+    #[strum(serialize = "tools/list")]
     ToolsList,
+    #[strum(serialize = "tools/call")]
     ToolsCall,
+    #[strum(serialize = "resources/list")]
     ResourcesList,
+    #[strum(serialize = "resources/read")]
     ResourcesRead,
+    #[strum(serialize = "resources/templates/list")]
     TemplatesList,
 }
 
 impl Method {
-    const ALL: [Self; 8] = [
-        Self::ToolsCall,
-        Self::ToolsList,
-        Self::ResourcesRead,
-        Self::ResourcesList,
-        Self::TemplatesList,
-        Self::Discover,
-        Self::Initialize,
-        Self::Ping,
-    ];
-
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Discover => "server/discover",
-            Self::Initialize => "initialize",
-            Self::Ping => "ping",
-            Self::ToolsList => "tools/list",
-            Self::ToolsCall => "tools/call",
-            Self::ResourcesList => "resources/list",
-            Self::ResourcesRead => "resources/read",
-            Self::TemplatesList => "resources/templates/list",
-        }
-    }
-
     /// 2026-07-28 removed `initialize` and `ping`; `server/discover` came with it.
     const fn served_in(self, era: Era) -> bool {
         match self {
@@ -56,6 +43,6 @@ impl Method {
     }
 
     pub(super) fn find(name: &str, era: Era) -> Option<Self> {
-        Self::ALL.into_iter().find(|method| method.as_str() == name && method.served_in(era))
+        name.parse().ok().filter(|method: &Self| method.served_in(era))
     }
 }

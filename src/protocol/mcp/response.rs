@@ -5,6 +5,7 @@
 
 use serde_json::json;
 use serde_json::value::RawValue;
+use strum::IntoStaticStr;
 
 use super::caller::Caller;
 use super::era::Era;
@@ -33,26 +34,16 @@ pub struct Why {
 }
 
 /// The outcome of a request, whatever its HTTP status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Ended {
     /// It was done.
+    #[strum(serialize = "ok")]
     Well,
     /// A tool returned `isError`.
     ToolError,
     /// The message was rejected, before any tool.
     Refused,
-}
-
-impl Ended {
-    /// Its name, for the log.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Well => "ok",
-            Self::ToolError => "tool_error",
-            Self::Refused => "refused",
-        }
-    }
 }
 
 impl Response {

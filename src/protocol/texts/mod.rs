@@ -3,6 +3,5 @@
 //! The domain reports events as codes and parameters. This module makes no decisions.
 
 pub(crate) mod catalogue;
-pub mod model;
 pub mod operator;
-pub mod shopper;
+pub mod wording;

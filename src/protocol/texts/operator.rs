@@ -1,6 +1,6 @@
 //! Messages for operators: what is not possible, and what to do, with ids.
 
-use super::model;
+use super::wording::Wording;
 use crate::domain::checkout::model::{OperatorRejection, Rejection, Unverified};
 use crate::domain::order::{LastAnswer, RefundRefusal};
 
@@ -9,8 +9,9 @@ use crate::domain::order::{LastAnswer, RefundRefusal};
 pub fn rejection(rejection: &Rejection) -> String {
     match rejection {
         Rejection::Operator(rejection) => operator_rejection(rejection),
-        Rejection::Shop(rejection) => model::shop(rejection),
-        Rejection::Shopper(_) | Rejection::Host(_) => model::rejection(rejection),
+        Rejection::Shop(_) | Rejection::Shopper(_) | Rejection::Host(_) => {
+            Wording::for_model().rejection(rejection)
+        }
     }
 }
 

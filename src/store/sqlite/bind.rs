@@ -14,18 +14,18 @@ pub(super) trait BindTenant {
 
 impl BindTenant for Query<'_, Sqlite, SqliteArguments> {
     fn tenant(self, tenant: &Tenant) -> Self {
-        self.bind(tenant.merchant.to_string()).bind(tenant.mode.as_str())
+        self.bind(tenant.merchant.to_string()).bind(tenant.mode.into_str())
     }
 }
 
 impl<O> BindTenant for QueryAs<'_, Sqlite, O, SqliteArguments> {
     fn tenant(self, tenant: &Tenant) -> Self {
-        self.bind(tenant.merchant.to_string()).bind(tenant.mode.as_str())
+        self.bind(tenant.merchant.to_string()).bind(tenant.mode.into_str())
     }
 }
 
 impl<O> BindTenant for QueryScalar<'_, Sqlite, O, SqliteArguments> {
     fn tenant(self, tenant: &Tenant) -> Self {
-        self.bind(tenant.merchant.to_string()).bind(tenant.mode.as_str())
+        self.bind(tenant.merchant.to_string()).bind(tenant.mode.into_str())
     }
 }

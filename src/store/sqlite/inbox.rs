@@ -37,7 +37,7 @@ pub(super) async fn keep(
     .bind(event.session.as_ref().map(SessionId::as_str))
     .bind(event.intent.as_ref().map(PaymentIntentId::as_str))
     .bind(event.received.as_millis())
-    .bind(state.as_str())
+    .bind(state.into_str())
     .execute(connection)
     .await?;
     Ok(written.rows_affected() > 0)
@@ -53,7 +53,7 @@ pub(super) async fn followed(
     sqlx::query("UPDATE stripe_events SET state = ?4 WHERE tenant = ?1 AND mode = ?2 AND id = ?3")
         .tenant(tenant)
         .bind(id.as_str())
-        .bind(state.as_str())
+        .bind(state.into_str())
         .execute(connection)
         .await?;
     Ok(())
@@ -68,7 +68,7 @@ pub(super) async fn waiting(
 ) -> Result<Vec<WaitingEvent>, StoreError> {
     let mut behind = after.map_or((i64::MIN, String::new(), String::new(), String::new()), |after| {
         let WaitingEvent { tenant: Tenant { merchant, mode }, event } = after;
-        let (merchant, mode) = (merchant.as_str().to_owned(), mode.as_str().to_owned());
+        let (merchant, mode) = (merchant.as_str().to_owned(), mode.into_str().to_owned());
         (event.received.as_millis(), merchant, mode, event.id.as_str().to_owned())
     });
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -172,8 +172,7 @@ impl EventRecord {
     fn read(self) -> Result<(Tenant, KeptEvent), StoreError> {
         let tenant = rows::tenant("the Stripe events", &self.tenant, &self.mode)?;
         let what = format!("event {} of {}", self.id, name(&tenant));
-        let state = EventState::ALL.into_iter().find(|state| state.as_str() == self.state);
-        let state = state.ok_or_else(|| rows::corrupt(&what, "its state is not a known one"))?;
+        let state = rows::named(&what, "state", &self.state)?;
         let event = StripeEvent {
             id: rows::id(&what, &self.id)?,
             kind: rows::id(&what, &self.kind)?,

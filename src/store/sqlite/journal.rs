@@ -25,7 +25,7 @@ pub(super) async fn insert_flag<E: From<StoreError>>(
     .bind(flag.id.as_str())
     .bind(flag.session.as_str())
     .bind(flag.intent.as_str())
-    .bind(rows::reason_text(flag.reason))
+    .bind(flag.reason.into_str())
     .bind(flag.seen.as_millis())
     .execute(connection)
     .await?;

@@ -7,9 +7,9 @@ use super::failure::Failure;
 use super::reader::failed;
 use super::rows;
 use crate::domain::ids::{OrderEventId, OrderId, OrderNumber, SessionId, Tenant};
-use crate::domain::order_event::{EventKind, OrderEvent, Sequence};
+use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
-use crate::store::outbox::{Claim, DeliveriesQuery, Delivery, DeliveryResult, DeliveryState, LONGEST_PAUSE};
+use crate::store::outbox::{Claim, DeliveriesQuery, Delivery, DeliveryResult, LONGEST_PAUSE};
 use crate::store::{StoreError, name};
 
 /// An event that is not leased and does not wait for another one of its order: no earlier pending one, and none that
@@ -150,10 +150,10 @@ async fn append<E: From<StoreError>>(
         .bind(row.id.as_str())
         .bind(row.order.as_str())
         .bind(sequence.0)
-        .bind(row.kind.as_str())
+        .bind(row.kind.into_str())
         .bind(row.payload.as_str())
         .bind(row.created.as_millis())
-        .bind(row.state.as_str())
+        .bind(row.state.into_str())
         .bind(row.next_try.map(Timestamp::as_millis))
         .bind(row.last_error.as_deref())
         .execute(&mut *connection)
@@ -218,7 +218,7 @@ pub(super) async fn record_result(
     .tenant(tenant)
     .bind(id.as_str())
     .bind(settlement.lease.as_millis())
-    .bind(state.as_str())
+    .bind(state.into_str())
     .bind(next_try.map(Timestamp::as_millis))
     .bind(settlement.status)
     .bind(settlement.error.as_deref())
@@ -338,7 +338,7 @@ pub(super) async fn list(
           ORDER BY created DESC, id DESC LIMIT ?6",
     ))
     .tenant(&tenant)
-    .bind(which.state.map(DeliveryState::as_str))
+    .bind(which.state.map(|state| state.into_str()))
     .bind(which.order.as_ref().map(OrderId::as_str))
     .bind(which.after.as_ref().map(OrderEventId::as_str))
     .bind(which.limit)
@@ -389,18 +389,15 @@ struct EventRecord {
 impl EventRecord {
     fn read(self, tenant: &Tenant) -> Result<Delivery, StoreError> {
         let what = format!("order event {} of {}", self.id, name(tenant));
-        let unknown = |part: &str| rows::corrupt(&what, &format!("its {part} is not a known one"));
-        let kind = EventKind::ALL.into_iter().find(|kind| kind.as_str() == self.kind);
-        let state = DeliveryState::ALL.into_iter().find(|state| state.as_str() == self.state);
         let moment = |millis: Option<i64>| millis.map(Timestamp::from_millis);
         Ok(Delivery {
             id: rows::id(&what, &self.id)?,
             order: rows::id(&what, &self.order)?,
             sequence: Sequence(self.sequence),
-            kind: kind.ok_or_else(|| unknown("kind"))?,
+            kind: rows::named(&what, "kind", &self.kind)?,
             payload: self.payload,
             created: Timestamp::from_millis(self.created),
-            state: state.ok_or_else(|| unknown("state"))?,
+            state: rows::named(&what, "state", &self.state)?,
             next_try: moment(self.next_try),
             leased_until: moment(self.leased_until),
             tries: self.tries,

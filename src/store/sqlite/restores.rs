@@ -50,7 +50,7 @@ impl Restores {
 }
 
 fn key(tenant: &Tenant, marker: &str) -> (String, String, String) {
-    (tenant.merchant.to_string(), tenant.mode.as_str().to_owned(), marker.to_owned())
+    (tenant.merchant.to_string(), tenant.mode.into_str().to_owned(), marker.to_owned())
 }
 
 /// Stores restores that the database does not have yet.

@@ -81,7 +81,7 @@ pub(super) async fn remove(connection: &mut SqliteConnection, removal: &Removal)
         Removal::Time(tenant, which, passed) => time(connection, tenant, (*which, passed)).await,
         Removal::Contents(state, before, limit) => {
             let emptied = sqlx::query(CONTENTS)
-                .bind(state.as_str())
+                .bind(state.into_str())
                 .bind(before.as_millis())
                 .bind(limit)
                 .execute(connection)
@@ -226,7 +226,7 @@ async fn time(
         .tenant(tenant)
         .bind(session.id.as_str())
         .bind(SESSION_SCHEMA)
-        .bind(session.state.name())
+        .bind(session.state.into_str())
         .bind(which.now.as_millis())
         .bind(rows::text("a session", &session)?)
         .execute(&mut *connection)

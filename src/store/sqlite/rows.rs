@@ -8,11 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::checkout::model::{
-    AttemptEnd, Flag, FlagReason, IdempotencyKey, NewOrder, PlacedOrder, Priority, Session, Version,
+    AttemptEnd, Flag, IdempotencyKey, NewOrder, PlacedOrder, Priority, Session, Version,
 };
-use crate::domain::ids::{
-    AttemptNumber, IdError, Mode, OrderNumber, RefundNumber, SessionId, SptHash, Tenant,
-};
+use crate::domain::ids::{AttemptNumber, IdError, OrderNumber, RefundNumber, SessionId, SptHash, Tenant};
 use crate::domain::money::Money;
 use crate::domain::order::OrderState;
 use crate::domain::time::Timestamp;
@@ -227,7 +225,7 @@ impl FlagRecord {
             id: id(&what, &self.id)?,
             session: id(&what, &self.session)?,
             intent: id(&what, &self.payment_intent)?,
-            reason: reason(&what, &self.reason)?,
+            reason: named(&what, "reason", &self.reason)?,
             seen: Timestamp::from_millis(self.seen),
         };
         let resolution = self
@@ -249,45 +247,15 @@ pub(super) const fn priority_number(priority: Priority) -> u8 {
     }
 }
 
-/// The stored form of a flag's reason.
-pub(super) const fn reason_text(reason: FlagReason) -> &'static str {
-    match reason {
-        FlagReason::PaidAfterEnd => "paid_after_end",
-        FlagReason::PaidByFailedAttempt => "paid_by_failed_attempt",
-        FlagReason::PaidTwice => "paid_twice",
-        FlagReason::PaymentDisagrees => "payment_disagrees",
-        FlagReason::LostByRestore => "lost_by_restore",
-        FlagReason::NoCheckout => "no_checkout",
-        FlagReason::NotShown => "not_shown",
-    }
-}
-
-fn reason(what: &str, text: &str) -> Result<FlagReason, StoreError> {
-    [
-        FlagReason::PaidAfterEnd,
-        FlagReason::PaidByFailedAttempt,
-        FlagReason::PaidTwice,
-        FlagReason::PaymentDisagrees,
-        FlagReason::LostByRestore,
-        FlagReason::NoCheckout,
-        FlagReason::NotShown,
-    ]
-    .into_iter()
-    .find(|reason| reason_text(*reason) == text)
-    .ok_or_else(|| corrupt(what, "its reason is not a known one"))
-}
-
-fn mode(what: &str, text: &str) -> Result<Mode, StoreError> {
-    [Mode::Test, Mode::Live]
-        .into_iter()
-        .find(|mode| mode.as_str() == text)
-        .ok_or_else(|| corrupt(what, "its mode is not a known one"))
+/// An enum's value by its stored name.
+pub(super) fn named<T: FromStr>(what: &str, member: &str, text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(|_| corrupt(what, &format!("its {member} is not a known one")))
 }
 
 /// A tenant from a row.
 pub(super) fn tenant(what: &str, merchant: &str, mode_text: &str) -> Result<Tenant, StoreError> {
     let what = format!("{what} of {merchant} ({mode_text})");
-    Ok(Tenant { merchant: id(&what, merchant)?, mode: mode(&what, mode_text)? })
+    Ok(Tenant { merchant: id(&what, merchant)?, mode: named(&what, "mode", mode_text)? })
 }
 
 /// An identifier from a row.

@@ -51,7 +51,7 @@ fn of_stripe_checkout(page: &mut StripeCheckoutSnapshot) -> Brought<'_> {
 /// No order was placed; an operator is asked, and the payment is flagged.
 fn waits_for_an_operator(harness: &DriverHarness, payment: &str, what: &str) {
     let State::Frozen { attempt, reason: FreezeReason::PaymentDisagrees } = &harness.session().state else {
-        panic!("{what}: {}", harness.session().state.name())
+        panic!("{what}: {}", harness.session().state.into_str())
     };
     let payment: PaymentIntentId = payment.parse().unwrap();
     assert_eq!(attempt.intent.as_ref(), Some(&payment), "{what}: an operator decides about it");
@@ -191,9 +191,9 @@ fn a_refused_stripe_checkout_ends_and_an_open_one_is_repolled() {
         }
         for closing in [false, true] {
             let mut harness = looked_at(closing);
-            let before = harness.session().state.name();
+            let before = harness.session().state.into_str();
             harness.see(refusal.clone());
-            assert_eq!(harness.session().state.name(), before, "{refusal:?}: the address is out");
+            assert_eq!(harness.session().state.into_str(), before, "{refusal:?}: the address is out");
             assert!(harness.flags.is_empty() && harness.session().attempts == 1);
             harness.pass(Span::minutes(10));
             harness.wake();
@@ -266,7 +266,7 @@ fn what_cannot_be_read_for_a_day_is_an_operators_and_not_before() {
             looks_for(&mut harness, Span::minutes(23 * 60 + 40), &seen);
             assert!(!unreadable(&harness), "{name}: {seen:?}");
             looks_for(&mut harness, Span::minutes(20), &seen);
-            assert!(unreadable(&harness), "{name}: {seen:?}: {}", harness.session().state.name());
+            assert!(unreadable(&harness), "{name}: {seen:?}: {}", harness.session().state.into_str());
         }
     }
 }
@@ -280,14 +280,14 @@ fn a_completed_poll_restarts_the_count_of_failed_polls() {
         let good = undecided(&harness);
         harness.see(good);
         looks_for(&mut harness, Span::hours(23), &Observation::ReadFailed);
-        assert!(!unreadable(&harness), "{name}: {}", harness.session().state.name());
+        assert!(!unreadable(&harness), "{name}: {}", harness.session().state.into_str());
         // One that was not made for want of room is neither good nor bad.
         until_it_is_looked_at(&mut harness);
         harness.see(Observation::PutOff { after: Span::seconds(1) });
         looks_for(&mut harness, Span::minutes(30), &Observation::ReadFailed);
-        assert!(!unreadable(&harness), "{name}: {}", harness.session().state.name());
+        assert!(!unreadable(&harness), "{name}: {}", harness.session().state.into_str());
         looks_for(&mut harness, Span::minutes(40), &Observation::ReadFailed);
-        assert!(unreadable(&harness), "{name}: {}", harness.session().state.name());
+        assert!(unreadable(&harness), "{name}: {}", harness.session().state.into_str());
     }
     // One that finds nothing is good, too.
     let mut harness = reading();

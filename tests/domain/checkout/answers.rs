@@ -1,6 +1,7 @@
 //! The answers to callers: notices, rejections and what each state reports.
 
-use merchant_gateway::domain::address::{Buyer, ContactField};
+use merchant_gateway::domain::address::{Buyer, ContactField, CountryCode};
+use merchant_gateway::domain::catalog::VariantNeeded;
 use merchant_gateway::domain::checkout::driver::{Driver, Input, Output, RequestId};
 use merchant_gateway::domain::checkout::due::priority;
 use merchant_gateway::domain::checkout::model::Affected;
@@ -11,14 +12,14 @@ use merchant_gateway::domain::checkout::model::{
     StripeNotification, TokenProblem, TokenReadError, Transition,
 };
 use merchant_gateway::domain::checkout::step::step;
-use merchant_gateway::domain::ids::{AttemptNumber, Revision};
+use merchant_gateway::domain::ids::{AttemptNumber, ItemId, Revision};
 use merchant_gateway::domain::language::Language;
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::order::{Order, OrderState, RefundStatus};
 use merchant_gateway::domain::pricing::PricingProblem;
 use merchant_gateway::domain::tax::TaxRule;
 use merchant_gateway::domain::time::{Span, Timestamp};
-use merchant_gateway::protocol::texts::shopper::ShopperTexts;
+use merchant_gateway::protocol::texts::wording::Wording;
 
 use test_support::driver_harness::{DriverHarness, NextCommit};
 use test_support::shop;
@@ -378,7 +379,7 @@ fn what_is_at_stake_in_a_checkout_decides_when_it_has_its_turn() {
     ];
     for (make, expected) in cases {
         let harness = make();
-        assert_eq!(priority(harness.session()), expected, "{}", harness.session().state.name());
+        assert_eq!(priority(harness.session()), expected, "{}", harness.session().state.into_str());
     }
     assert_eq!(priority(told_of().session()), Priority::Poll);
 }
@@ -415,7 +416,7 @@ fn a_checkout_whose_page_closes_with_its_time_has_expired() {
         harness.wake();
         let closed = Observation::StripeCheckout(page(&harness, StripeCheckoutStatus::Expired));
         harness.see(closed);
-        assert_eq!(harness.session().state.name(), name);
+        assert_eq!(harness.session().state.into_str(), name);
     }
 }
 
@@ -448,7 +449,7 @@ fn every_state_with_an_undecided_attempt_reports_it() {
     let undecided: [&dyn Fn() -> DriverHarness; 5] = [&charging, &opening, &awaiting, &closing, &frozen];
     for make in undecided {
         let harness = make();
-        let name = harness.session().state.name();
+        let name = harness.session().state.into_str();
         assert_eq!(harness.session().undecided_attempt(), Some(AttemptNumber(1)), "{name}");
     }
     for harness in [DriverHarness::ready(), paid()] {
@@ -559,9 +560,44 @@ fn a_notice_is_stored_as_codes_and_rendered_in_every_language() {
         let kept = serde_json::to_string(&notice).unwrap();
         assert!(!kept.contains(' '), "no prose: {kept}");
         assert_eq!(serde_json::from_str::<Notice>(&kept).unwrap(), notice);
-        let said = Language::ALL.map(|language| ShopperTexts::of(&view, language).notice(&notice));
-        assert!(said.iter().all(|said| said.ends_with('.') && !said.contains('_')), "{said:?}");
+        let said = Language::ALL.map(|language| Wording::for_shopper(&view, language).notice(&notice));
+        assert!(said.iter().all(|said| said.ends_with('.') && !said.contains(['_', '{'])), "{said:?}");
         assert_ne!(said[0], said[1], "{kept}");
+        let for_model = Wording::for_model().notice(&notice);
+        assert!(for_model.ends_with('.') && !for_model.contains('{'), "{for_model}");
+    }
+}
+
+#[test]
+fn a_pricing_problem_has_a_text_for_shoppers_and_a_call_for_models() {
+    let view = shop::view();
+    let item: ItemId = "mug".parse().unwrap();
+    let variants = vec![("mug-red".parse().unwrap(), "red".to_owned())];
+    let money = |minor| Money::new(minor, shop::usd());
+    let switzerland: CountryCode = "CH".parse().unwrap();
+    for problem in [
+        PricingProblem::UnknownItem(item.clone()),
+        PricingProblem::VariantNeeded(VariantNeeded { product: item.clone(), variants, more: 2 }),
+        PricingProblem::Unavailable(item),
+        PricingProblem::AddressNeeded,
+        PricingProblem::CountryNotServed(switzerland),
+        PricingProblem::RegionNeeded(switzerland),
+        PricingProblem::NoShipping,
+        PricingProblem::OptionNotOffered("express".parse().unwrap()),
+        PricingProblem::TaxUnknown,
+        PricingProblem::BelowMinimum { total: money(1), minimum: money(50) },
+        PricingProblem::AboveMaximum(money(100_000_000)),
+        PricingProblem::AboveLimit { total: money(200), limit: money(100) },
+        PricingProblem::NotPriceable,
+    ] {
+        let said = Language::ALL.map(|language| Wording::for_shopper(&view, language).problem(&problem));
+        assert!(said.iter().all(|said| said.ends_with('.') && !said.contains(['_', '{'])), "{said:?}");
+        assert_ne!(said[0], said[1], "{problem:?}");
+        let for_model = Wording::for_model().problem(&problem);
+        assert!(
+            for_model.contains(". Call update_checkout with ") && !for_model.contains('{'),
+            "{for_model}"
+        );
     }
 }
 
@@ -590,7 +626,7 @@ fn a_session_lasts_as_long_as_its_stripe_checkout() {
     harness.update(Patch::default());
     open_stripe_checkout(&mut harness);
     let State::OpeningStripeCheckout(payment) = &harness.session().state else {
-        panic!("{}", harness.session().state.name())
+        panic!("{}", harness.session().state.into_str())
     };
     assert!(payment.expires > end && harness.session().expires == payment.expires);
 }

@@ -257,5 +257,5 @@ fn a_canceled_payment_confirms_that_nothing_was_charged() {
     let deciding = harness.ask(Command::Decide(Decision::NotCharged { override_unread: false }));
     harness.verify(Observation::PaymentIntent(harness.intent(PaymentIntentStatus::Canceled)));
     let decided = harness.answer(deciding).unwrap();
-    assert!(!matches!(decided.session.state, State::Frozen { .. }), "{}", decided.session.state.name());
+    assert!(!matches!(decided.session.state, State::Frozen { .. }), "{}", decided.session.state.into_str());
 }

@@ -7,7 +7,7 @@ use merchant_gateway::domain::checkout::model::{
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::merchant::CheckoutMethod;
 use merchant_gateway::domain::time::Span;
-use merchant_gateway::protocol::texts::model;
+use merchant_gateway::protocol::texts::wording::Wording;
 
 use test_support::driver_harness::{DriverHarness, NextCommit};
 
@@ -33,7 +33,7 @@ fn a_store_failure_blocks_a_payment_but_never_loses_its_outcome() {
     harness.tell_token(Ok(harness.good_facts()));
     let told = harness.answer(paying).unwrap_err();
     assert_eq!(told, Rejection::Shop(ShopRejection::NotWritten), "nothing was written for certain");
-    let told = model::rejection(&told);
+    let told = Wording::for_model().rejection(&told);
     assert!(told.contains("nothing was charged"), "{told}");
     assert!(harness.effects.is_empty(), "nothing is sent without a durable attempt");
     harness.wait_and_wake();
@@ -147,7 +147,10 @@ fn a_repeat_never_claims_no_charge_while_the_store_is_down() {
         Rejection::Shop(ShopRejection::Unavailable),
         Rejection::Shop(ShopRejection::Busy),
     ] {
-        assert!(!model::rejection(&rejection).contains("nothing was charged"), "{rejection}");
+        assert!(
+            !Wording::for_model().rejection(&rejection).to_lowercase().contains("nothing was charged"),
+            "{rejection}"
+        );
     }
 }
 

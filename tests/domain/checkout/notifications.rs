@@ -10,7 +10,7 @@ use merchant_gateway::domain::checkout::model::{
 use merchant_gateway::domain::ids::{AttemptNumber, RefundNumber, SessionId};
 use merchant_gateway::domain::order::RefundStatus;
 use merchant_gateway::domain::time::Span;
-use merchant_gateway::protocol::texts::model;
+use merchant_gateway::protocol::texts::wording::Wording;
 
 use super::answers::stepped;
 use super::{declined, frozen, succeeded};
@@ -57,8 +57,8 @@ fn an_unmatched_payment_is_polled_and_flagged() {
     // It was paid once, as far as anybody can tell: another token and a page are refused before Stripe is asked.
     let charges = harness.attempts.len();
     let again = harness.pay("spt_again0001");
-    let said = model::rejection(&harness.answer(again).unwrap_err());
-    assert!(said.contains("please do not pay again"), "{said}");
+    let said = Wording::for_model().rejection(&harness.answer(again).unwrap_err());
+    assert!(said.contains("Do not pay again"), "{said}");
     let page = harness.ask(Command::OpenStripeCheckout { revision: Some(harness.session().revision) });
     assert!(matches!(harness.answer(page), Err(Rejection::Shopper(ShopperRejection::NotPayable(_)))));
     assert_eq!((harness.attempts.len(), harness.effects.len()), (charges, 0));

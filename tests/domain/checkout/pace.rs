@@ -473,7 +473,7 @@ fn what_is_put_off_for_want_of_room_is_not_put_off_for_long() {
             harness.see(Observation::PutOff { after: far() });
         }
         let due = due_at(harness.session()).unwrap();
-        assert_eq!(due.since(harness.now), longest, "{:?}", harness.session().state.name());
+        assert_eq!(due.since(harness.now), longest, "{:?}", harness.session().state.into_str());
         assert!(harness.effects.is_empty());
     }
 }

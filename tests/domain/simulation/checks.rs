@@ -240,7 +240,7 @@ fn of_session(world: &mut Simulation, session: &SessionId) -> Result<(), String>
     if order.is_some() != matches!(state, State::Completed { .. }) {
         return Err(format!(
             "I4: {session} is {} and {} an order",
-            state.name(),
+            state.into_str(),
             if order.is_some() { "has" } else { "lacks" }
         ));
     }
@@ -252,7 +252,7 @@ fn of_session(world: &mut Simulation, session: &SessionId) -> Result<(), String>
         | State::AwaitingStripeCheckout { .. }
         | State::ClosingStripeCheckout { .. }
         | State::Frozen { .. } => {
-            return Err(format!("liveness: {session} ends {}", state.name()));
+            return Err(format!("liveness: {session} ends {}", state.into_str()));
         }
         State::Completed { .. } => "ends completed",
         State::Canceled { reason: CancelReason::Shopper } => "ends canceled",

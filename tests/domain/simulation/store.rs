@@ -83,7 +83,7 @@ impl ModelStore {
             && before.state.is_terminal()
             && before.state != change.session.state
         {
-            return Err(format!("I8: {} left {}", id, before.state.name()));
+            return Err(format!("I8: {} left {}", id, before.state.into_str()));
         }
         match change.attempt {
             Some(AttemptMove::Start(intent)) => {

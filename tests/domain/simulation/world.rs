@@ -445,7 +445,7 @@ impl Simulation {
                     Ok(answer) => format!(
                         "caller {} hears {} {:?}",
                         request.0,
-                        answer.session.state.name(),
+                        answer.session.state.into_str(),
                         answer.notice
                     ),
                     Err(rejection) => format!("caller {} hears: {rejection}", request.0),

@@ -23,7 +23,7 @@ use merchant_gateway::domain::checkout::model::{
 };
 use merchant_gateway::domain::ids::SessionId;
 use merchant_gateway::ports::{Environment, SystemEnvironment};
-use merchant_gateway::protocol::texts::model;
+use merchant_gateway::protocol::texts::wording::Wording;
 use tokio::time::{Instant, sleep, timeout};
 
 use faults::{Counts, FaultSchedule};
@@ -147,7 +147,7 @@ fn an_edit_or_cancel_that_takes_too_long_is_never_called_done() {
             assert_eq!(now, session, "nothing is durable yet");
             sleep(HANGS).await;
             let now = harness.merchants[0].ask(&session.id, Command::Read).await.unwrap().session;
-            assert_eq!(now.state.name(), then, "what was begun is done all the same");
+            assert_eq!(now.state.into_str(), then, "what was begun is done all the same");
             assert_ne!(now, session);
         });
     }
@@ -218,7 +218,7 @@ fn a_payment_whose_actor_panics_returns_one_order_to_its_caller() {
         };
         let (paid, read) = tokio::join!(paying, disturbing);
         assert_eq!(harness.faults.counted("actor panicked"), 1);
-        assert_eq!(read.unwrap().session.state.name(), "charging");
+        assert_eq!(read.unwrap().session.state.into_str(), "charging");
         let order = paid.unwrap().order.expect("the payment ends in an order");
         let tenant = harness.merchants[0].tenant();
         let charged = harness.paid(tenant, &session.id);
@@ -331,7 +331,7 @@ fn a_payment_on_a_full_disk_is_not_begun_and_can_be_retried() {
         harness.faults.write(|script| script.disk_full = true);
         let refused = merchant.ask(&session.id, harness.payment(&session, "spt_full0001")).await.unwrap_err();
         assert_eq!(refused, Rejection::Shop(ShopRejection::NotWritten));
-        let told = model::rejection(&refused);
+        let told = Wording::for_model().rejection(&refused);
         assert!(told.contains("not begun, and nothing was charged"), "{told}");
         let read = merchant.ask(&session.id, Command::Read).await.unwrap();
         assert!(matches!(read.session.state, State::Ready { .. }));

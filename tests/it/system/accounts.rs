@@ -130,7 +130,7 @@ async fn a_refused_key_blocks_payments_until_stripe_accepts_it_again() {
         let told = client.complete(&sheet["id"], &token).await;
         let said = told["content"][0]["text"].as_str().unwrap();
         assert!(told["isError"] == true && said.contains("cannot take payments at the moment"), "{told}");
-        assert!(said.contains("nothing was charged") && said.contains("try again"), "{told}");
+        assert!(said.contains("Nothing was charged") && said.contains("Try again"), "{told}");
     }
     let line = logged(&world, "stripe_key_refused");
     assert_eq!((&line["status"], &line["code"]), (&json!(401), &json!("api_key_expired")), "{line}");
@@ -180,7 +180,7 @@ async fn a_restart_tells_an_unverified_account_from_a_refused_key() {
         lines.filter(|line| line.contains(&format!("\"reason\":\"{reason}\""))).count()
     };
     let said = pays().await;
-    assert!(said.contains("just now; nothing was charged; try again in a moment"), "{said}");
+    assert!(said.contains("just now. Nothing was charged. Try again in a moment"), "{said}");
     assert_eq!((turned_away("account_unknown"), turned_away("payments_off")), (1, 0));
 
     // Stripe knows that key no more.
@@ -188,7 +188,7 @@ async fn a_restart_tells_an_unverified_account_from_a_refused_key() {
     world.emulator.set_faults(FaultPlan::none());
     world.wait_for("stripe_key_refused", 1);
     let said = pays().await;
-    assert!(said.contains("cannot take payments at the moment; nothing was charged"), "{said}");
+    assert!(said.contains("cannot take payments at the moment. Nothing was charged"), "{said}");
     assert_eq!((turned_away("account_unknown"), turned_away("payments_off")), (1, 1));
     assert!(world.ledger().is_empty());
 }

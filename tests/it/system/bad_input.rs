@@ -93,7 +93,7 @@ async fn wrong_arguments_are_named_with_what_to_send() {
     let product = json!({ "items": [{ "id": "huila-washed", "quantity": 1 }] });
     let said = client.refuses("create_checkout", product).await;
     assert!(
-        said.contains("send the id of one instead: huila-washed-250-beans (250 g, Whole bean), "),
+        said.contains("with the id of one instead: huila-washed-250-beans (250 g, Whole bean), "),
         "{said}"
     );
     assert!(world.ledger().is_empty());

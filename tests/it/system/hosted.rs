@@ -337,7 +337,7 @@ async fn a_shop_refuses_payment_methods_that_it_does_not_offer() {
     assert_eq!(made["payment_methods_offered"], json!(["hosted"]));
     let token = world.token_of("acct_kiln", "pm_card_visa", "usd", total(&made["checkout_session"]));
     let said = client.refuses("complete_checkout", payment(&made["checkout_session"]["id"], &token)).await;
-    assert!(said.contains("pay on the checkout page"), "{said}");
+    assert!(said.contains("Pay on the checkout page"), "{said}");
     drop(world);
 
     let world = TestGateway::with_files(file("payment_sheet"));

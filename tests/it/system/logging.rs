@@ -62,7 +62,7 @@ async fn a_payment_that_cannot_reach_stripe_logs_address_and_cause() {
     let session = session_of(&sheet);
     let token = world.token("pm_card_visa", total(&sheet));
     let told = client.complete(&sheet["id"], &token).await;
-    assert!(told.to_string().contains("nothing was charged"), "{told}");
+    assert!(told.to_string().contains("Nothing was charged"), "{told}");
 
     let lines = lines(&world.log_so_far());
     let of_session = |line: &&Value| line["session"] == session.as_str();
@@ -93,7 +93,7 @@ async fn a_payment_that_cannot_reach_stripe_logs_address_and_cause() {
 
     let operator = Operator::of(&world);
     let again = client.complete(&sheet["id"], &token).await;
-    assert!(again.to_string().contains("nothing was charged"), "{again}");
+    assert!(again.to_string().contains("Nothing was charged"), "{again}");
     let timeline = timeline_with(&operator, &session, "payment_not_begun").await;
     let told: Vec<&Value> = timeline.iter().filter(|entry| entry["event"] == "payment_not_begun").collect();
     let [entry] = told[..] else { panic!("one entry: {told:?}") };

@@ -104,5 +104,5 @@ impl Inbox for MemoryStore {
 /// The place of a waiting event among all.
 fn place(waiting: &WaitingEvent) -> (Timestamp, &str, &str, &str) {
     let WaitingEvent { tenant, event } = waiting;
-    (event.received, tenant.merchant.as_str(), tenant.mode.as_str(), event.id.as_str())
+    (event.received, tenant.merchant.as_str(), tenant.mode.into_str(), event.id.as_str())
 }

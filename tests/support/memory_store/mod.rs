@@ -214,7 +214,7 @@ impl Store for MemoryStore {
         let has_due = |shop: &Shop| shop.sessions.values().any(|row| row.is_due(now, priority));
         let mut tenants: Vec<Tenant> =
             shops.iter().filter(|(_, shop)| has_due(shop)).map(|(tenant, _)| tenant.clone()).collect();
-        tenants.sort_by_key(|tenant| (tenant.merchant.clone(), tenant.mode.as_str()));
+        tenants.sort_by_key(|tenant| (tenant.merchant.clone(), tenant.mode.into_str()));
         Ok(tenants)
     }
 
@@ -458,5 +458,5 @@ fn corrupt<E: From<StoreError>>(what: String, why: &str) -> E {
 
 /// How a message names a tenant.
 fn name(tenant: &Tenant) -> String {
-    format!("{} ({})", tenant.merchant, tenant.mode.as_str())
+    format!("{} ({})", tenant.merchant, tenant.mode.into_str())
 }

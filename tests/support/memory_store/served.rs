@@ -16,7 +16,7 @@ impl MemoryStore {
         let shops = self.shops();
         let account = |(tenant, shop): (&Tenant, &Shop)| Some((tenant.clone(), shop.account.clone()?));
         let mut accounts: Vec<_> = shops.iter().filter_map(account).collect();
-        accounts.sort_by_key(|(tenant, _)| (tenant.merchant.clone(), tenant.mode.as_str()));
+        accounts.sort_by_key(|(tenant, _)| (tenant.merchant.clone(), tenant.mode.into_str()));
         Holdings { hosts, accounts }
     }
 

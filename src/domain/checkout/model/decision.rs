@@ -3,10 +3,12 @@
 use crate::domain::ids::{AttemptNumber, PaymentIntentId};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 /// A decision.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(tag = "decision", rename_all = "snake_case", deny_unknown_fields)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Decision {
     /// The shopper was charged, by this payment.
     Charged {
@@ -22,15 +24,6 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// The decision's name in requests.
-    #[must_use]
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Charged { .. } => "charged",
-            Self::NotCharged { .. } => "not_charged",
-        }
-    }
-
     /// The payment that it names.
     #[must_use]
     pub const fn payment(&self) -> Option<&PaymentIntentId> {

@@ -3,6 +3,7 @@
 use crate::domain::ids::{PaymentIntentId, SessionId};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 
 /// A flag on a payment, for example a second or a late one, that an operator must check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,8 +19,9 @@ pub struct Flag {
 }
 
 /// Why a payment needs an operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumString)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum FlagReason {
     /// The session had ended unpaid.
     PaidAfterEnd,

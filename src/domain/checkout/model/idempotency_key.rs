@@ -29,7 +29,7 @@ impl IdempotencyKey {
         let whose = [
             tenant.merchant.as_str(),
             account.as_str(),
-            tenant.mode.as_str(),
+            tenant.mode.into_str(),
             charge.session.as_str(),
             &number,
         ];

@@ -1,6 +1,7 @@
 //! Messages for the shopper about a session, as data. Each channel puts them into its own words and language.
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use super::refused_field::RefusedField;
 use super::token::TokenProblem;
@@ -92,7 +93,8 @@ pub enum DeclineReason {
 
 /// The kinds of notice (ACP 2025-09-29 `MessageError`). `payment_declined` and `requires_3ds` are shown on the
 /// payment sheet, the rest in the widget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum NoticeCode {
     /// Required data is missing.
     Missing,
@@ -103,25 +105,10 @@ pub enum NoticeCode {
     /// The payment was refused.
     PaymentDeclined,
     /// The bank wants the shopper to confirm the payment, which is not possible here.
+    #[strum(serialize = "requires_3ds")]
     Requires3ds,
     /// The quote or the session has expired.
     Expired,
     /// Another payment is in progress.
     Conflict,
-}
-
-impl NoticeCode {
-    /// The code as it is sent.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Invalid => "invalid",
-            Self::OutOfStock => "out_of_stock",
-            Self::PaymentDeclined => "payment_declined",
-            Self::Requires3ds => "requires_3ds",
-            Self::Expired => "expired",
-            Self::Conflict => "conflict",
-        }
-    }
 }

@@ -1,5 +1,7 @@
 //! The result of one read or request at Stripe about an attempt.
 
+use strum::{EnumString, IntoStaticStr};
+
 use super::notice::DeclineReason;
 use crate::domain::address::Buyer;
 use crate::domain::ids::{AttemptNumber, PaymentIntentId, Revision, SessionId, StripeCheckoutId};
@@ -68,7 +70,7 @@ impl Observation {
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
-            Self::PaymentIntent(intent) => intent.status.as_str(),
+            Self::PaymentIntent(intent) => intent.status.into_str(),
             Self::StripeCheckout(_) => "stripe_checkout",
             Self::Declined { .. } => "declined",
             Self::TokenRefused { .. } => "token_refused",
@@ -196,7 +198,8 @@ pub struct PaymentIntentSnapshot {
 }
 
 /// Stripe's statuses of a PaymentIntent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum PaymentIntentStatus {
     /// The payment failed.
     RequiresPaymentMethod,
@@ -211,22 +214,6 @@ pub enum PaymentIntentStatus {
     Canceled,
     /// Paid.
     Succeeded,
-}
-
-impl PaymentIntentStatus {
-    /// Stripe's name of the status.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RequiresPaymentMethod => "requires_payment_method",
-            Self::RequiresConfirmation => "requires_confirmation",
-            Self::RequiresAction => "requires_action",
-            Self::Processing => "processing",
-            Self::RequiresCapture => "requires_capture",
-            Self::Canceled => "canceled",
-            Self::Succeeded => "succeeded",
-        }
-    }
 }
 
 /// A Stripe Checkout as it was read.
@@ -251,7 +238,8 @@ pub struct StripeCheckoutSnapshot {
 }
 
 /// The status of a Stripe Checkout: Stripe's `status` and `payment_status` together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum StripeCheckoutStatus {
     /// It can be paid.
     Open,
@@ -260,21 +248,9 @@ pub enum StripeCheckoutStatus {
     /// It was completed, and the money has arrived.
     Paid,
     /// It was completed, and the money is on its way or will not arrive.
+    #[strum(serialize = "used, unpaid")]
     Unpaid,
     /// It was completed with nothing to pay, which we never ask for.
+    #[strum(serialize = "used, nothing to pay")]
     Free,
-}
-
-impl StripeCheckoutStatus {
-    /// The status as timelines and logs write it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Expired => "expired",
-            Self::Paid => "paid",
-            Self::Unpaid => "used, unpaid",
-            Self::Free => "used, nothing to pay",
-        }
-    }
 }

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use strum::IntoStaticStr;
+
 use super::token::TokenProblem;
 use crate::domain::catalog::{NotSold, VariantNeeded};
 use crate::domain::ids::{ItemId, PaymentIntentId, Reference, Revision};
@@ -26,7 +28,8 @@ pub enum Rejection {
 }
 
 /// A rejection that the shopper can correct, or must accept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum ShopperRejection {
     /// It cannot be paid yet.
     NotPayable(NotPayable),
@@ -74,7 +77,8 @@ pub enum NotOffered {
 }
 
 /// The caller named something that it was not shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum HostRejection {
     /// No such session in this shop and mode.
     NotFound,
@@ -85,7 +89,8 @@ pub enum HostRejection {
 }
 
 /// The shop cannot do it now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum ShopRejection {
     Suspended,
     /// The merchant's Stripe account is not known yet.
@@ -114,7 +119,8 @@ pub enum ShopRejection {
 }
 
 /// An operator's request that is not possible.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum OperatorRejection {
     /// Only a paid order has this; the checkout is in the state of this name.
     NotPaid(&'static str),
@@ -215,10 +221,10 @@ impl Rejection {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Shopper(rejection) => rejection.code(),
-            Self::Host(rejection) => rejection.code(),
-            Self::Shop(rejection) => rejection.code(),
-            Self::Operator(rejection) => rejection.code(),
+            Self::Shopper(rejection) => rejection.into_str(),
+            Self::Host(rejection) => rejection.into_str(),
+            Self::Shop(rejection) => rejection.into_str(),
+            Self::Operator(rejection) => rejection.into_str(),
         }
     }
 
@@ -232,50 +238,7 @@ impl Rejection {
     }
 }
 
-impl ShopperRejection {
-    const fn code(&self) -> &'static str {
-        match self {
-            Self::NotPayable(_) => "not_payable",
-            Self::QuoteExpired => "quote_expired",
-            Self::Ended(_) => "ended",
-            Self::UnknownItem(_) => "unknown_item",
-            Self::VariantNeeded(_) => "variant_needed",
-            Self::Undecided => "undecided",
-            Self::NotOffered(_) => "not_offered",
-            Self::EmailNeeded => "email_needed",
-            Self::TokenUsedElsewhere => "token_used_elsewhere",
-            Self::Token(_) => "token",
-        }
-    }
-}
-
-impl HostRejection {
-    const fn code(&self) -> &'static str {
-        match self {
-            Self::NotFound => "not_found",
-            Self::StaleRevision { .. } => "stale_revision",
-            Self::RevisionMissing => "revision_missing",
-        }
-    }
-}
-
 impl ShopRejection {
-    const fn code(&self) -> &'static str {
-        match self {
-            Self::Suspended => "suspended",
-            Self::AccountUnknown => "account_unknown",
-            Self::PaymentsOff => "payments_off",
-            Self::ClockDiffers => "clock_differs",
-            Self::TokenUnread => "token_unread",
-            Self::TooManyPayments => "too_many_payments",
-            Self::Busy => "busy",
-            Self::NoRoom => "no_room",
-            Self::Unreconciled { .. } => "unreconciled",
-            Self::NotWritten => "not_written",
-            Self::Unavailable => "unavailable",
-        }
-    }
-
     /// Failures of the store are not among these, since the timeline cannot be written then either.
     const fn keeps_from_paying(&self) -> bool {
         match self {
@@ -287,25 +250,6 @@ impl ShopRejection {
             | Self::TooManyPayments
             | Self::Unreconciled { .. } => true,
             Self::Busy | Self::NoRoom | Self::NotWritten | Self::Unavailable => false,
-        }
-    }
-}
-
-impl OperatorRejection {
-    const fn code(&self) -> &'static str {
-        match self {
-            Self::NotPaid(_) => "not_paid",
-            Self::RefundTooLarge { .. } => "refund_too_large",
-            Self::RefundNotAWholeStep { .. } => "refund_not_a_whole_step",
-            Self::NothingToRefund => "nothing_to_refund",
-            Self::GoneBack => "gone_back",
-            Self::RefundUnderWay => "refund_under_way",
-            Self::ReferenceTaken(_) => "reference_taken",
-            Self::NotOrdered(_) => "not_ordered",
-            Self::NotThatMany { .. } => "not_that_many",
-            Self::NothingToSend => "nothing_to_send",
-            Self::NotFrozen(_) => "not_frozen",
-            Self::Unverified(_) => "unverified",
         }
     }
 }

@@ -6,10 +6,12 @@ use crate::domain::ids::{OrderId, PaymentIntentId};
 use crate::domain::pricing::{PricingProblem, Quote};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 /// The state of a session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(tag = "state", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum State {
     /// It cannot be paid yet.
     Open {
@@ -49,23 +51,6 @@ pub enum State {
 }
 
 impl State {
-    /// The state's name, as the store and the logs write it.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Open { .. } => "open",
-            Self::Ready { .. } => "ready",
-            Self::Charging(_) => "charging",
-            Self::OpeningStripeCheckout(_) => "opening_stripe_checkout",
-            Self::AwaitingStripeCheckout { .. } => "awaiting_stripe_checkout",
-            Self::ClosingStripeCheckout { .. } => "closing_stripe_checkout",
-            Self::Frozen { .. } => "frozen",
-            Self::Completed { .. } => "completed",
-            Self::Canceled { .. } => "canceled",
-            Self::Expired => "expired",
-        }
-    }
-
     /// The attempt that is not decided yet, frozen ones included.
     #[must_use]
     pub const fn attempt(&self) -> Option<&Attempt> {
@@ -156,8 +141,9 @@ impl State {
 }
 
 /// Why only an operator can decide a charge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum FreezeReason {
     /// A succeeded payment differs from the expected one.
     PaymentDisagrees,
@@ -165,18 +151,6 @@ pub enum FreezeReason {
     IdempotencyConflict,
     /// No reading was completed within a day.
     Unreadable,
-}
-
-impl FreezeReason {
-    /// The reason's name in replies and logs.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::PaymentDisagrees => "payment_disagrees",
-            Self::IdempotencyConflict => "idempotency_conflict",
-            Self::Unreadable => "unreadable",
-        }
-    }
 }
 
 /// Why a session ended unpaid, apart from expiry.

@@ -200,6 +200,6 @@ impl TimelineEvent {
     /// The entry for a session that expired.
     #[must_use]
     pub fn expired(session: &Session) -> Self {
-        Self::State { state: State::Expired.name().to_owned(), revision: session.revision, reason: None }
+        Self::State { state: State::Expired.into_str().to_owned(), revision: session.revision, reason: None }
     }
 }

@@ -16,7 +16,7 @@ use crate::domain::ids::PaymentIntentId;
 /// The data to read for a decision on this session, or why there is nothing to decide.
 pub(crate) fn verification(session: &Session, decision: &Decision) -> Result<Verification, Rejection> {
     let State::Frozen { attempt, .. } = &session.state else {
-        return Err(Rejection::Operator(OperatorRejection::NotFrozen(session.state.name())));
+        return Err(Rejection::Operator(OperatorRejection::NotFrozen(session.state.into_str())));
     };
     Ok(Verification {
         attempt: attempt.number,
@@ -46,7 +46,7 @@ pub(crate) fn decided(
     context: &Context<'_>,
 ) -> Result<Transition, Rejection> {
     let State::Frozen { attempt, .. } = &session.state else {
-        return Err(Rejection::Operator(OperatorRejection::NotFrozen(session.state.name())));
+        return Err(Rejection::Operator(OperatorRejection::NotFrozen(session.state.into_str())));
     };
     let AttemptObservation { primary: seen, other_payments } = observed;
     let mut transition = match decision {
@@ -82,7 +82,7 @@ pub(crate) fn charged(
         return unverified(Unverified::OtherMode);
     }
     if seen.status != PaymentIntentStatus::Succeeded {
-        let why = Unverified::NotSucceeded(intent.clone(), seen.status.as_str());
+        let why = Unverified::NotSucceeded(intent.clone(), seen.status.into_str());
         return Err(Rejection::Operator(OperatorRejection::Unverified(why)));
     }
     let mut transition = completed_by(session, attempt.number, &attempt.quote, intent, context);
@@ -143,7 +143,7 @@ pub(crate) fn not_charged(
         let why = if *status == PaymentIntentStatus::Succeeded {
             Unverified::Succeeded(id.clone())
         } else {
-            Unverified::StillAlive(id.clone(), status.as_str())
+            Unverified::StillAlive(id.clone(), status.into_str())
         };
         return Err(Rejection::Operator(OperatorRejection::Unverified(why)));
     }

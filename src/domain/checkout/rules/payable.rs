@@ -17,7 +17,7 @@ pub(crate) fn shoppers(session: &Session) -> Result<(), StepError> {
     } else if state.attempt().is_some() {
         Err(Rejection::Shopper(ShopperRejection::Undecided).into())
     } else {
-        Err(Rejection::Shopper(ShopperRejection::Ended(state.name())).into())
+        Err(Rejection::Shopper(ShopperRejection::Ended(state.into_str())).into())
     }
 }
 
@@ -92,6 +92,6 @@ fn unpriced(state: &State) -> NotPayable {
     if let State::Open { problem } = state {
         problem.clone().map_or(NotPayable::LastPaymentNotMade, NotPayable::Unpriced)
     } else {
-        NotPayable::InState(state.name())
+        NotPayable::InState(state.into_str())
     }
 }

@@ -95,10 +95,10 @@ pub(crate) fn entries(
         Some(AttemptMove::Update { end: None, .. }) | None => {}
     }
     happened.extend(aftersales(before.map(|session| &session.activity), &next.activity, cause));
-    let told = |session: &Session| (session.state.name(), session.revision);
+    let told = |session: &Session| (session.state.into_str(), session.revision);
     if before.map(told) != Some(told(next)) {
         happened.push(TimelineEvent::State {
-            state: next.state.name().to_owned(),
+            state: next.state.into_str().to_owned(),
             revision: next.revision,
             reason: freeze_reason(&next.state),
         });
@@ -170,10 +170,10 @@ fn stripe(
     }
     let (word, payment_intent) = match seen {
         Observation::PaymentIntent(PaymentIntentSnapshot { id, status, .. }) => {
-            (format!("payment {}", status.as_str()), Some(id.clone()))
+            (format!("payment {}", status.into_str()), Some(id.clone()))
         }
         Observation::StripeCheckout(checkout) => (
-            format!("stripe_checkout {}", checkout.status.as_str()),
+            format!("stripe_checkout {}", checkout.status.into_str()),
             checkout.intent.as_ref().map(|(intent, _)| intent.clone()),
         ),
         Observation::Declined { intent, requires_3ds: true, .. } => {

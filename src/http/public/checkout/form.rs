@@ -8,9 +8,10 @@ use crate::domain::address::Buyer;
 use crate::domain::checkout::model::{Command, Patch};
 use crate::domain::contact::{self, AddressText, ContactError};
 use crate::domain::ids::Revision;
+use crate::domain::language::Language;
 use crate::http::public::body;
 use crate::http::public::html::PageKind;
-use crate::protocol::texts::shopper::ShopperTexts;
+use crate::protocol::texts::catalogue;
 
 /// The largest form, in bytes.
 const MAX_FORM: usize = 16 * 1024;
@@ -149,10 +150,10 @@ impl From<ContactError> for FormError {
 
 impl FormError {
     /// The message for a shopper.
-    pub(super) fn message(&self, shopper: ShopperTexts<'_>) -> String {
+    pub(super) fn message(&self, language: Language) -> String {
         match self {
-            Self::Contact(wrong) => shopper.field(wrong.field, wrong.is_missing()),
-            Self::Unreadable => shopper.messages().form_unreadable.clone(),
+            Self::Contact(wrong) => catalogue::wrong_field(language, wrong.field, wrong.is_missing()),
+            Self::Unreadable => catalogue::of(language).page.form_unreadable.clone(),
         }
     }
 }

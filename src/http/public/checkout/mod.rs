@@ -22,11 +22,10 @@ use crate::actors::MerchantHandle;
 use crate::domain::checkout::model::{Answer, Command, HostRejection, Rejection, State, StripeNotification};
 use crate::domain::ids::SessionId;
 use crate::domain::language::Language;
-use crate::domain::merchant::MerchantView;
 use crate::limiter::{Budget, Source, TooMany};
 use crate::protocol::rendering::Rendering;
 use crate::protocol::texts::catalogue;
-use crate::protocol::texts::shopper::ShopperTexts;
+use crate::protocol::texts::wording::Wording;
 use form::{Edit, LastSubmission, Pay};
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -200,13 +199,12 @@ async fn edit(
         Err(away) => return away.answer(),
     };
     let Some(form) = form::read::<Edit>(payload).await else {
-        let said = link_holder.messages().form_unreadable.as_str();
+        let said = link_holder.texts().form_unreadable.as_str();
         return link_holder.page(StatusCode::BAD_REQUEST, LastSubmission::said(said)).await;
     };
     match form.command() {
         Err(wrong) => {
-            let view = link_holder.merchant.view();
-            let message = wrong.message(link_holder.shopper(&view));
+            let message = wrong.message(link_holder.language);
             link_holder.page(StatusCode::BAD_REQUEST, LastSubmission::wrong(&message, &form)).await
         }
         Ok(command) => match link_holder.merchant.ask(&link_holder.id, command).await {
@@ -228,7 +226,7 @@ async fn pay(
         Err(away) => return away.answer(),
     };
     let Some(form) = form::read::<Pay>(payload).await else {
-        let said = link_holder.messages().form_unreadable.as_str();
+        let said = link_holder.texts().form_unreadable.as_str();
         return link_holder.page(StatusCode::BAD_REQUEST, LastSubmission::said(said)).await;
     };
     if let Err(away) = link_holder.may_pay(&form).await {
@@ -245,7 +243,7 @@ async fn pay(
                 // It is still being created, or other work is in progress: the page refreshes by itself.
                 CheckoutLink::link(&answer)
             } else if matches!(state, State::Ready { .. }) {
-                let said = link_holder.messages().page_not_opened.as_str();
+                let said = link_holder.texts().not_opened.as_str();
                 link_holder.rendered(StatusCode::SERVICE_UNAVAILABLE, &answer, LastSubmission::said(said))
             } else {
                 link_holder.rendered(StatusCode::CONFLICT, &answer, LastSubmission::plain())
@@ -259,17 +257,13 @@ impl CheckoutLink {
     /// The page, with the reason of a rejection.
     async fn rejected(&self, rejection: &Rejection) -> HttpResponse {
         let view = self.merchant.view();
-        let said = self.shopper(&view).rejection(rejection);
+        let said = Wording::for_shopper(&view, self.language).rejection(rejection);
         self.page(StatusCode::CONFLICT, LastSubmission::said(&said)).await
     }
 
-    /// Messages for visitors.
-    fn messages(&self) -> &'static catalogue::Messages {
-        &catalogue::of(self.language).messages
-    }
-
-    fn shopper<'a>(&self, view: &'a MerchantView) -> ShopperTexts<'a> {
-        ShopperTexts::of(view, self.language)
+    /// The texts of the shop's pages.
+    fn texts(&self) -> &'static catalogue::Page {
+        &catalogue::of(self.language).page
     }
 
     /// The reply if the session cannot be shown at all.
@@ -280,7 +274,7 @@ impl CheckoutLink {
         HttpResponse::ServiceUnavailable()
             .insert_header(("retry-after", "2"))
             .content_type("text/plain; charset=utf-8")
-            .body(format!("{}\n", catalogue::of(self.language).page.checkout_unavailable))
+            .body(format!("{}\n", self.texts().checkout_unavailable))
     }
 }
 

@@ -84,7 +84,7 @@ fn table(session: &Session, shop: ShopPage<'_>) -> String {
         None => html::each(session.inputs.cart.lines(), |line| {
             // An item that is no longer sold has no title; its id is not shown instead.
             let title = shop.view.catalog.item(&line.id).map(|item| item.title());
-            let title = title.unwrap_or_else(|| shop.messages().item_unnamed.clone());
+            let title = title.unwrap_or_else(|| shop.texts().item_unnamed.clone());
             format!("<tr><td>{}</td><td>{}</td></tr>", escape(&title), line.quantity)
         }),
     };

@@ -103,17 +103,17 @@ fn buyer(root: &Object<'_>) -> Result<Option<Buyer>, ArgumentError> {
 
 /// The text of a field; empty if it is absent.
 fn string<'a>(object: &Object<'a>, field: ContactField) -> Result<&'a str, ArgumentError> {
-    let Some(value) = object.get(field.as_str()) else { return Ok("") };
+    let Some(value) = object.get(field.into_str()) else { return Ok("") };
     let send = || format!("a text of 1 to {} characters", field.longest());
     value.as_str().ok_or_else(|| ArgumentError {
         contact: Some(field),
-        ..ArgumentError::new(object.path(field.as_str()), "must be a string", send())
+        ..ArgumentError::new(object.path(field.into_str()), "must be a string", send())
     })
 }
 
 /// The error of a field, with its path.
 fn at(object: &Object<'_>, error: &ContactError) -> ArgumentError {
-    let path = object.path(error.field.as_str());
+    let path = object.path(error.field.into_str());
     ArgumentError {
         is_missing: error.is_missing(),
         contact: Some(error.field),

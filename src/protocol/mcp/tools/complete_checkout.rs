@@ -15,7 +15,6 @@ use super::descriptor::{Callers, Descriptor, Hints};
 use super::result::ToolResult;
 use super::{SessionCall, Target, ToolName, checkout_input, schema, sentences};
 use crate::domain::checkout::model::{Answer, Command, NoticeCode, Payment, SharedPaymentToken};
-use crate::domain::merchant::MerchantView;
 use crate::protocol::apps::completion::Completion;
 use crate::protocol::apps::payment_sheet::{PaymentSheet, SheetStatus};
 use crate::protocol::capability::Capability;
@@ -91,16 +90,6 @@ pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
     Ok(SessionCall { target: Target::Existing(session), command: Command::Complete(payment) })
 }
 
-/// The text for a host's call with invalid arguments: its meaning for the shopper, then the problem.
-pub(super) fn not_taken(error: &ArgumentError, view: &MerchantView) -> String {
-    let next = if view.checkout.method.opens_stripe_checkouts() {
-        "Please pay on the shop's own page instead; start_hosted_checkout returns its address."
-    } else {
-        "Please try again, or ask the shop."
-    };
-    format!("This payment could not be taken, and nothing was charged. {next} {error}")
-}
-
 fn token(data: &Object<'_>) -> Result<SharedPaymentToken, ArgumentError> {
     const PATH: &str = "payment_data.token";
     const SEND: &str = "the Shared Payment Token (spt_…) that the payment sheet gave";
@@ -138,25 +127,15 @@ pub(super) fn undecided(session: &Capability, rendering: Rendering<'_>) -> Optio
     tool_result(&Completion::undecided(session, rendering))
 }
 
-/// The next call for a model after a payment that did not take place; none while the shop checks a payment.
+/// The next call for a model after a payment that was declined; none while the shop checks a payment.
 fn next_call(completion: &Completion) -> Option<&'static str> {
-    let has_message =
-        |code: NoticeCode| completion.messages.iter().any(|told| told.code == Some(code.as_str()));
-    if has_message(NoticeCode::Conflict) {
-        return None;
-    }
-    match completion.status {
-        SheetStatus::ReadyForPayment
-            if has_message(NoticeCode::PaymentDeclined) || has_message(NoticeCode::Requires3ds) =>
-        {
-            Some("To pay after all, call complete_checkout with another token of the payment sheet.")
-        }
-        SheetStatus::NotReadyForPayment => Some("Call update_checkout to make it ready for payment."),
-        SheetStatus::ReadyForPayment
-        | SheetStatus::InProgress
-        | SheetStatus::Completed
-        | SheetStatus::Canceled => None,
-    }
+    let has_message = |codes: &[NoticeCode]| {
+        completion.messages.iter().any(|told| codes.iter().any(|code| told.code == Some(code.into_str())))
+    };
+    let declined = has_message(&[NoticeCode::PaymentDeclined, NoticeCode::Requires3ds]);
+    let payable = completion.status == SheetStatus::ReadyForPayment && !has_message(&[NoticeCode::Conflict]);
+    (payable && declined)
+        .then_some("To pay after all, call complete_checkout with another token of the payment sheet.")
 }
 
 fn tool_result(completion: &Completion) -> Option<ToolResult> {

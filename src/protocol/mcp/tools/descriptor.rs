@@ -88,7 +88,7 @@ impl Descriptor {
         meta.insert("openai/toolInvocation/invoked".to_owned(), json!(invoked));
         meta.insert("securitySchemes".to_owned(), schemes.clone());
         json!({
-            "name": self.name.as_str(),
+            "name": self.name.into_str(),
             "title": self.title,
             "description": self.description,
             "inputSchema": self.input,

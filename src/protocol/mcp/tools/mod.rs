@@ -24,6 +24,7 @@ mod update_checkout;
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 pub use arguments::ArgumentError;
 pub use result::ToolResult;
@@ -39,14 +40,16 @@ use crate::domain::merchant::MerchantView;
 use crate::protocol::apps::messages::Message;
 use crate::protocol::capability::Capability;
 use crate::protocol::rendering::Rendering;
-use crate::protocol::texts::model;
-use crate::protocol::texts::shopper::ShopperTexts;
+use crate::protocol::texts::catalogue::{self, Messages};
+use crate::protocol::texts::wording::Wording;
 
 /// A tool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum ToolName {
     /// Searches the catalog by words and filters.
     SearchProducts,
+    #[strum(serialize = "show-buy-product-widget")]
     ShowBuyProductWidget,
     /// Shows items in the widget, by OpenAI's product-checkout contract.
     CheckoutSession,
@@ -65,39 +68,10 @@ pub enum ToolName {
 }
 
 impl ToolName {
-    /// All tools, in the order listed.
-    pub const ALL: [Self; 9] = [
-        Self::SearchProducts,
-        Self::ShowBuyProductWidget,
-        Self::CheckoutSession,
-        Self::CreateCheckout,
-        Self::UpdateCheckout,
-        Self::CompleteCheckout,
-        Self::StartHostedCheckout,
-        Self::GetCheckout,
-        Self::CancelCheckout,
-    ];
-
-    /// The name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::SearchProducts => "search_products",
-            Self::ShowBuyProductWidget => "show-buy-product-widget",
-            Self::CheckoutSession => "checkout_session",
-            Self::CreateCheckout => "create_checkout",
-            Self::UpdateCheckout => "update_checkout",
-            Self::CompleteCheckout => "complete_checkout",
-            Self::StartHostedCheckout => "start_hosted_checkout",
-            Self::GetCheckout => "get_checkout",
-            Self::CancelCheckout => "cancel_checkout",
-        }
-    }
-
     /// The tool of this name; names are case-sensitive.
     #[must_use]
     pub fn find(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|tool| tool.as_str() == name)
+        name.parse().ok()
     }
 
     fn descriptor(self) -> Value {
@@ -216,37 +190,17 @@ pub(super) fn wrong(
     view: &MerchantView,
     language: Language,
 ) -> ToolResult {
-    let shopper = ShopperTexts::of(view, language);
-    let texts = shopper.messages();
-    let shopper_text = match tool {
-        ToolName::CompleteCheckout if view.checkout.method.opens_stripe_checkouts() => {
-            texts.payment_not_taken_pay_on_page.clone()
-        }
-        ToolName::CompleteCheckout => texts.payment_not_taken.clone(),
-        ToolName::SearchProducts
-        | ToolName::ShowBuyProductWidget
-        | ToolName::CheckoutSession
-        | ToolName::CreateCheckout
-        | ToolName::UpdateCheckout
-        | ToolName::StartHostedCheckout
-        | ToolName::GetCheckout
-        | ToolName::CancelCheckout => {
-            let field = error.contact.map(|field| shopper.field(field, error.is_missing));
-            field.unwrap_or_else(|| texts.not_done.clone())
-        }
-    };
-    let for_model = match tool {
-        ToolName::CompleteCheckout => complete_checkout::not_taken(error, view),
-        ToolName::SearchProducts
-        | ToolName::ShowBuyProductWidget
-        | ToolName::CheckoutSession
-        | ToolName::CreateCheckout
-        | ToolName::UpdateCheckout
-        | ToolName::StartHostedCheckout
-        | ToolName::GetCheckout
-        | ToolName::CancelCheckout => error.to_string(),
-    };
-    refused(for_model, &shopper_text)
+    let (shopper, model) = (Wording::for_shopper(view, language), Wording::for_model());
+    if tool == ToolName::CompleteCheckout {
+        let text = |to: Wording<'_>| {
+            let Messages { payment_not_taken: again, payment_not_taken_pay_on_page: on_page, .. } =
+                to.messages();
+            if view.checkout.method.opens_stripe_checkouts() { on_page.clone() } else { again.clone() }
+        };
+        return refused(format!("{} {error}", text(model)), &text(shopper));
+    }
+    let field = error.contact.map(|field| catalogue::wrong_field(language, field, error.is_missing));
+    refused(error.to_string(), &field.unwrap_or_else(|| shopper.messages().not_done.clone()))
 }
 
 /// The key in a result's `_meta` for the shopper's text of a failure, for the widget.
@@ -259,62 +213,35 @@ fn refused(for_model: String, for_shopper: &str) -> ToolResult {
 
 /// Renders an outcome. `None` if a stored result is not JSON, which our own code never writes.
 pub(super) fn render(tool: ToolName, outcome: CallOutcome, rendering: Rendering<'_>) -> Option<ToolResult> {
-    match outcome {
-        CallOutcome::Read(result) => Some(result),
-        CallOutcome::Refused(rejection) => Some(refused(
-            sentence(&model::rejection(&rejection)),
-            &rendering.shopper().rejection(&rejection),
-        )),
-        CallOutcome::InProgress(session) => match tool {
-            ToolName::CompleteCheckout => complete_checkout::undecided(&session, rendering),
-            ToolName::SearchProducts
-            | ToolName::ShowBuyProductWidget
-            | ToolName::CheckoutSession
-            | ToolName::CreateCheckout
-            | ToolName::UpdateCheckout
-            | ToolName::StartHostedCheckout
-            | ToolName::GetCheckout
-            | ToolName::CancelCheckout => Some(refused(
-                "The shop is still working on this checkout. Look again in a moment with get_checkout."
-                    .to_owned(),
-                &rendering.shopper().messages().still_working,
-            )),
-        },
-        CallOutcome::Session(answer) => match tool {
-            ToolName::StartHostedCheckout if answer.checkout_page.is_none() => Some(refused(
-                "This shop takes payments on the payment sheet only; it has no page of its own to pay on. Call \
-                 complete_checkout with the sheet's token."
-                    .to_owned(),
-                &rendering.shopper().messages().not_offered_page,
-            )),
-            ToolName::CompleteCheckout => complete_checkout::render(&answer, rendering),
-            ToolName::CheckoutSession | ToolName::GetCheckout => {
-                session_answer::for_model(&answer, rendering)
-            }
-            ToolName::SearchProducts
-            | ToolName::ShowBuyProductWidget
-            | ToolName::CreateCheckout
-            | ToolName::UpdateCheckout
-            | ToolName::StartHostedCheckout
-            | ToolName::CancelCheckout => session_answer::for_widget(&answer, rendering),
-        },
+    let (shopper, model) = (rendering.shopper(), Wording::for_model());
+    let failed = |text: fn(&Messages) -> &String| {
+        Some(refused(text(model.messages()).clone(), text(shopper.messages())))
+    };
+    match (outcome, tool) {
+        (CallOutcome::Read(result), _) => Some(result),
+        (CallOutcome::Refused(rejection), _) => {
+            Some(refused(model.rejection(&rejection), &shopper.rejection(&rejection)))
+        }
+        (CallOutcome::InProgress(session), ToolName::CompleteCheckout) => {
+            complete_checkout::undecided(&session, rendering)
+        }
+        (CallOutcome::InProgress(_), _) => failed(|texts| &texts.still_working),
+        (CallOutcome::Session(answer), ToolName::StartHostedCheckout) if answer.checkout_page.is_none() => {
+            failed(|texts| &texts.not_offered_page)
+        }
+        (CallOutcome::Session(answer), ToolName::CompleteCheckout) => {
+            complete_checkout::render(&answer, rendering)
+        }
+        (CallOutcome::Session(answer), ToolName::CheckoutSession | ToolName::GetCheckout) => {
+            session_answer::for_model(&answer, rendering)
+        }
+        (CallOutcome::Session(answer), _) => session_answer::for_widget(&answer, rendering),
     }
 }
 
-/// A text that begins with a capital and ends with a full stop.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let mut sentence: String = letters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
-    sentence.push_str(letters.as_str());
-    if !sentence.ends_with(['.', '!', '?']) {
-        sentence.push('.');
-    }
-    sentence
-}
-
-/// Messages for a model: each as a sentence, with a capital and a full stop.
+/// The messages for a model, one after the other.
 fn sentences(messages: &[Message]) -> String {
-    messages.iter().map(|message| sentence(&message.for_model)).collect::<Vec<_>>().join(" ")
+    messages.iter().map(|message| message.for_model.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 /// `tools/list` of a contract version: the same bytes for every merchant, rendered once per era.
@@ -328,6 +255,6 @@ pub(super) fn list(contract: ContractVersion, era: Era) -> &'static str {
 }
 
 fn build(era: Era) -> String {
-    let tools: Vec<String> = ToolName::ALL.iter().map(|tool| tool.descriptor().to_string()).collect();
+    let tools: Vec<String> = ToolName::VARIANTS.iter().map(|tool| tool.descriptor().to_string()).collect();
     format!(r#"{{"tools":[{}]{}"#, tools.join(","), tail(era, Cache::List, ""))
 }

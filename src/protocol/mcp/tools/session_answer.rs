@@ -9,16 +9,14 @@ use serde::Serialize;
 
 use super::result::ToolResult;
 use super::sentences;
-use crate::domain::checkout::model::{Answer, CancelReason, PlacedOrder, Session, State};
+use crate::domain::checkout::model::{Answer, PlacedOrder, State};
 use crate::domain::ids::OrderNumber;
 use crate::domain::merchant::MerchantView;
 use crate::domain::order::OrderActivity;
-use crate::domain::time::Timestamp;
 use crate::protocol::apps::completion::OrderLink;
 use crate::protocol::apps::payment_sheet::{PaymentSheet, SheetStatus};
 use crate::protocol::apps::product_card::ShopCard;
 use crate::protocol::rendering::Rendering;
-use crate::protocol::texts::model;
 
 /// The key in a result's `_meta` for the whole payment sheet, for the widget.
 pub(super) const FULL_SHEET: &str = "merchant-gateway/checkout_session";
@@ -47,32 +45,6 @@ pub(super) struct SessionContent {
     checkout_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     order: Option<OrderStanding>,
-    /// The next call for a model, for the sentence.
-    #[serde(skip)]
-    next_call: Option<&'static str>,
-}
-
-/// The next call for a model with a checkout that is not payable at present.
-fn next_call(session: &Session, now: Timestamp) -> Option<&'static str> {
-    const REFRESH: &str = "Call update_checkout without changes for fresh prices.";
-    if session.late_payment().is_some() {
-        // The shop is checking a payment of it: another might be the second one.
-        return None;
-    }
-    let state = &session.state;
-    if let State::Open { problem: Some(problem) } = state {
-        Some(model::next_call(problem))
-    } else if state.is_the_shoppers() {
-        (!state.is_payable(now)).then_some(REFRESH)
-    } else if let State::AwaitingStripeCheckout { .. } = state {
-        Some("Call get_checkout later to see whether it was paid there.")
-    } else if state.running().is_some() {
-        Some("Call get_checkout in a moment to see how it went.")
-    } else if let State::Canceled { reason: CancelReason::Restored } = state {
-        None
-    } else {
-        state.is_unpaid_end().then_some("Call create_checkout to start another.")
-    }
 }
 
 /// An order in its present state; the stored result of `complete_checkout` does not change.
@@ -130,9 +102,11 @@ impl SessionContent {
             revision: session.revision.0,
             expires_at: expires.map(|moment| moment.to_string()),
             payment_methods_offered: offered(rendering.view),
-            checkout_url: answer.checkout_page.clone().filter(|_| !session.state.is_terminal()),
+            checkout_url: answer
+                .checkout_page
+                .clone()
+                .filter(|_| !session.state.is_terminal() && session.late_payment().is_none()),
             order,
-            next_call: next_call(session, rendering.now),
         }
     }
 
@@ -160,12 +134,9 @@ impl SessionContent {
                 None => "This checkout can be paid in the widget.".to_owned(),
             },
             SheetStatus::NotReadyForPayment | SheetStatus::InProgress | SheetStatus::Canceled => {
-                let state = sheet.status.as_str().replace('_', " ");
+                let state = sheet.status.into_str().replace('_', " ");
                 let said = sentences(&sheet.messages);
                 let mut sentence = format!("This checkout is {state}. {said}").trim_end().to_owned();
-                if let Some(next) = self.next_call {
-                    let _ = write!(sentence, " {next}");
-                }
                 if let Some(page) = &self.checkout_url {
                     let _ =
                         write!(sentence, " It can be completed in the widget, or on the shop's page: {page}");

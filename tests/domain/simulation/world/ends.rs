@@ -51,7 +51,7 @@ impl Simulation {
         }
         for (session, (_, row, _)) in &self.store.rows {
             if !row.state.is_terminal() || row.activity.refund_attempt().is_some() {
-                return Err(format!("liveness: {session} stays {} for ever", row.state.name()));
+                return Err(format!("liveness: {session} stays {} for ever", row.state.into_str()));
             }
             if row.activity.is_unsettled_since(Timestamp::from_millis(0)) {
                 return Err(format!("liveness: nobody looks how it ends: {:?}", row.activity));

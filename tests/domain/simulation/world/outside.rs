@@ -65,7 +65,7 @@ impl Simulation {
             self.store.commit(change, self.now)?.ok();
             return Ok(Err(CommitFailed::Unheard));
         }
-        let state = change.session.state.name();
+        let state = change.session.state.into_str();
         let id = change.session.id.clone();
         let done = self.store.commit(change, self.now)?;
         self.tell(|| format!("{id} is committed as {state}: {done:?}"));

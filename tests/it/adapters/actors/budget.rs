@@ -36,7 +36,7 @@ async fn with_pages(harness: &ActorHarness, pages: usize) -> Vec<Checkout> {
         let answer =
             harness.merchants[0].ask(&session.id, Command::OpenStripeCheckout { revision }).await.unwrap();
         let State::AwaitingStripeCheckout { checkout, .. } = &answer.session.state else {
-            panic!("a page, not {}", answer.session.state.name())
+            panic!("a page, not {}", answer.session.state.into_str())
         };
         open.push(Checkout { page: checkout.id.clone(), session });
     }
@@ -50,7 +50,7 @@ fn pay(harness: &ActorHarness, checkout: &Checkout) {
 /// The state that the store has of a checkout.
 async fn state(harness: &ActorHarness, checkout: &Checkout) -> &'static str {
     let row = harness.row(harness.merchants[0].tenant(), &checkout.session.id).await;
-    row.session.unwrap().1.state.name()
+    row.session.unwrap().1.state.into_str()
 }
 
 /// Lets minutes pass, in each of which so many pages are paid by shoppers who never come back. How often pages were read in

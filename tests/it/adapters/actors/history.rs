@@ -364,7 +364,7 @@ impl History {
             return Err(format!("{id} was charged {} times", paid.len()));
         }
         if matches!(state, State::Completed { .. }) != loaded.order.is_some() {
-            return Err(format!("{id} is {} and its order is not so", state.name()));
+            return Err(format!("{id} is {} and its order is not so", state.into_str()));
         }
         match (&loaded.order, paid.first()) {
             (None, None) => {}

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::harness::{ActorHarness, on_one_thread};
 
 async fn state(harness: &ActorHarness, session: &Session) -> &'static str {
-    harness.row(harness.merchants[0].tenant(), &session.id).await.session.unwrap().1.state.name()
+    harness.row(harness.merchants[0].tenant(), &session.id).await.session.unwrap().1.state.into_str()
 }
 
 /// A checkout that is being paid, and of whose payment nothing is known but what a listing shows.

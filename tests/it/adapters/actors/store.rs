@@ -94,7 +94,7 @@ impl FlakyStore {
 
     async fn write(&self, commit: Commit) -> Result<Version, CommitError> {
         let _writing = self.begin(&commit);
-        let (id, state) = (commit.session.id.clone(), commit.session.state.name());
+        let (id, state) = (commit.session.id.clone(), commit.session.state.into_str());
         sleep(self.faults.script().commits_take).await;
         if self.faults.strikes("slow commit", 15) {
             sleep(SLOW).await;

@@ -180,10 +180,10 @@ fn every_legacy_revision_is_served_and_any_other_is_refused() {
         let call = json!({ "name": "search_products", "arguments": {} });
         let reply = Host::legacy(version, "tools/call", &call).send();
         assert!(!reply.is_error());
-        assert_eq!(reply.caller.version().as_str(), version);
+        assert_eq!(reply.caller.version().into_str(), version);
     }
     let unnamed = Host::legacy("2025-03-26", "tools/list", &json!({})).without("MCP-Protocol-Version").send();
-    assert_eq!(unnamed.caller.version().as_str(), "2025-03-26");
+    assert_eq!(unnamed.caller.version().into_str(), "2025-03-26");
     for version in ["2024-11-05", "1900-01-01", "latest"] {
         let reply =
             Host::legacy("2025-11-25", "ping", &json!({})).with("MCP-Protocol-Version", version).send();
@@ -216,7 +216,7 @@ fn hints_of_the_host_are_read_and_bounded() {
     let caller = Host::modern("tools/list", meta).send().caller;
     assert_eq!((caller.subject(), caller.locale()), (Some("v1/abc"), Some("de-DE")));
     assert_eq!(caller.client().unwrap().name, "openai-mcp");
-    assert_eq!((caller.era().as_str(), caller.method()), ("modern", "tools/list"));
+    assert_eq!((caller.era().into_str(), caller.method()), ("modern", "tools/list"));
     assert!(caller.traceparent().is_some());
     let odd = json!({ "_meta": { "openai/subject": "x".repeat(10_000), "openai/locale": "a\nb", "traceparent": 5,
         "io.modelcontextprotocol/clientInfo": "me" } });

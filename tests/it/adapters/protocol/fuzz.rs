@@ -265,7 +265,7 @@ proptest! {
         if let Some(schema) = McpSchema::get() {
             let spoken = match caller.era() {
                 Era::Modern => "2026-07-28",
-                Era::Legacy => caller.version().as_str(),
+                Era::Legacy => caller.version().into_str(),
             };
             let asked = message["method"].as_str().unwrap_or_default();
             let wrong = schema.check_response(spoken, asked, response.status, &response.body);
@@ -297,7 +297,7 @@ fn the_messages_that_are_made_up_reach_every_corner() {
         let said = body.pointer("/error/code").or_else(|| body.pointer("/result/isError"));
         seen.insert(format!(
             "{} {} {}",
-            caller.era().as_str(),
+            caller.era().into_str(),
             response.status,
             said.unwrap_or(&Value::Null)
         ));

@@ -78,7 +78,7 @@ fn meta_of_the_wrong_type_is_missing_meta() {
 fn an_agreed_legacy_revision_is_served_as_such() {
     let params = json!({ "_meta": meta(Some("2025-11-25"), true) });
     let reply = Host::legacy("2025-11-25", "tools/list", &params).send();
-    assert_eq!(reply.caller.era().as_str(), "legacy");
+    assert_eq!(reply.caller.era().into_str(), "legacy");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use merchant_gateway::domain::checkout::model::{
 use merchant_gateway::domain::ids::{Mode, Revision, SptHash};
 use merchant_gateway::protocol::apps::payment_sheet::PaymentSheet;
 use merchant_gateway::protocol::mcp::CallOutcome;
-use merchant_gateway::protocol::texts::model;
+use merchant_gateway::protocol::texts::wording::Wording;
 use serde_json::{Value, json};
 
 use super::host::{Host, MODERN};
@@ -125,7 +125,7 @@ fn a_decline_is_a_result_of_a_session_that_is_payable_again() {
     for (notice, code) in
         [(Notice::DECLINED, "payment_declined"), (Notice::ConfirmationNeeded, "requires_3ds")]
     {
-        let said = model::notice(&notice);
+        let said = Wording::for_model().notice(&notice);
         let mut session = shop::ready();
         session.notice = Some(notice);
         let reply = complete(|_| {}).outcome(Ok(shop::answer(session)));
@@ -176,8 +176,8 @@ fn a_refused_payment_says_what_to_do() {
         (Rejection::Host(HostRejection::RevisionMissing), "_r1"),
         (Rejection::Host(HostRejection::StaleRevision { current: Revision(4) }), "revision 4"),
         (Rejection::Shopper(ShopperRejection::QuoteExpired), "update_checkout"),
-        (Rejection::Shopper(ShopperRejection::Token(TokenProblem::Consumed)), "already been used"),
-        (Rejection::Shop(ShopRejection::AccountUnknown), "try again"),
+        (Rejection::Shopper(ShopperRejection::Token(TokenProblem::Consumed)), "was used before"),
+        (Rejection::Shop(ShopRejection::AccountUnknown), "Try again"),
     ] {
         let reply = complete(|_| {}).outcome(CallOutcome::Refused(rejection));
         assert!(reply.is_error() && reply.text().contains(word), "{}", reply.text());
@@ -190,7 +190,7 @@ fn a_stored_result_that_is_broken_is_our_own_error() {
     answer.order.as_mut().unwrap().completion = "{".to_owned();
     let reply = complete(|_| {}).outcome(Ok(answer));
     assert_eq!((reply.status, reply.code(), &reply.body["id"]), (500, -32603, &json!(7)));
-    assert_eq!(MODERN, reply.caller.version().as_str());
+    assert_eq!(MODERN, reply.caller.version().into_str());
 }
 
 #[test]

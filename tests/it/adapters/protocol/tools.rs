@@ -3,7 +3,8 @@
 use merchant_gateway::domain::address::Buyer;
 use merchant_gateway::domain::catalog::VariantNeeded;
 use merchant_gateway::domain::checkout::model::{
-    CancelReason, Command, HostRejection, Notice, Patch, Rejection, ShopRejection, ShopperRejection, State,
+    Answer, CancelReason, Command, HostRejection, Notice, Patch, Rejection, ShopRejection, ShopperRejection,
+    State,
 };
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::pricing::PricingProblem;
@@ -334,7 +335,10 @@ fn what_a_session_refuses_is_a_result_in_a_sentence() {
         let host = Host::tool(tool, &json!({ "checkout_session_id": shop::capability(1, None).expose() }));
         let reply = host.outcome(CallOutcome::Refused(Rejection::Host(HostRejection::NotFound)));
         assert!(reply.is_error());
-        assert_eq!(reply.text(), "There is no such checkout in this shop; start one with create_checkout.");
+        assert_eq!(
+            reply.text(),
+            "There is no such checkout in this shop. Call create_checkout to start one."
+        );
         let session = shop::capability(1, None);
         assert!(host.outcome(CallOutcome::InProgress(session)).text().contains("get_checkout"));
     }
@@ -349,33 +353,38 @@ fn whatever_a_model_is_refused_says_what_to_do_next() {
         Host::tool("get_checkout", &json!({ "checkout_session_id": shop::capability(1, None).expose() }));
     for (rejection, next) in [
         (Rejection::Host(HostRejection::NotFound), "create_checkout"),
-        (Rejection::Host(HostRejection::StaleRevision { current: Revision(2) }), "call get_checkout"),
+        (Rejection::Host(HostRejection::StaleRevision { current: Revision(2) }), "Call get_checkout"),
         (Rejection::Host(HostRejection::RevisionMissing), "get_checkout"),
         (Rejection::Shopper(ShopperRejection::QuoteExpired), "update_checkout"),
         (Rejection::Shopper(ShopperRejection::Ended("canceled")), "create_checkout"),
         (Rejection::Shopper(ShopperRejection::UnknownItem(item())), "search_products"),
         (
             Rejection::Shopper(ShopperRejection::VariantNeeded(needed)),
-            "send the id of one instead: huila-250 (250 g)",
+            "with the id of one instead: huila-250 (250 g).",
         ),
         (Rejection::Shopper(ShopperRejection::Undecided), "get_checkout"),
         (Rejection::Shopper(ShopperRejection::TokenUsedElsewhere), "call complete_checkout"),
-        (Rejection::Shopper(ShopperRejection::EmailNeeded), "call update_checkout with buyer.email"),
-        (Rejection::Shop(ShopRejection::Suspended), "tell the shopper"),
-        (Rejection::Shop(ShopRejection::AccountUnknown), "try again"),
-        (Rejection::Shop(ShopRejection::PaymentsOff), "try again"),
-        (Rejection::Shop(ShopRejection::ClockDiffers), "try again"),
-        (Rejection::Shop(ShopRejection::TokenUnread), "try again"),
-        (Rejection::Shop(ShopRejection::TooManyPayments), "try again"),
-        (Rejection::Shop(ShopRejection::Busy), "try again"),
-        (Rejection::Shop(ShopRejection::NoRoom), "try again"),
-        (Rejection::Shop(ShopRejection::Unreconciled { left: Span::minutes(3) }), "try again"),
-        (Rejection::Shop(ShopRejection::NotWritten), "try again"),
-        (Rejection::Shop(ShopRejection::Unavailable), "try again"),
+        (Rejection::Shopper(ShopperRejection::EmailNeeded), "Call update_checkout with buyer.email"),
+        (Rejection::Shop(ShopRejection::Suspended), "Tell the shopper"),
+        (Rejection::Shop(ShopRejection::AccountUnknown), "Try again"),
+        (Rejection::Shop(ShopRejection::PaymentsOff), "Try again"),
+        (Rejection::Shop(ShopRejection::ClockDiffers), "Try again"),
+        (Rejection::Shop(ShopRejection::TokenUnread), "Try again"),
+        (Rejection::Shop(ShopRejection::TooManyPayments), "Try again"),
+        (Rejection::Shop(ShopRejection::Busy), "Try again"),
+        (Rejection::Shop(ShopRejection::NoRoom), "Try again"),
+        (Rejection::Shop(ShopRejection::Unreconciled { left: Span::minutes(3) }), "Try again"),
+        (Rejection::Shop(ShopRejection::NotWritten), "Try again"),
+        (Rejection::Shop(ShopRejection::Unavailable), "Try again"),
     ] {
         let code = rejection.code();
         let reply = host.outcome(CallOutcome::Refused(rejection));
         assert!(reply.is_error() && reply.text().contains(next), "{code}: {}", reply.text());
+        let texts = reply.result().to_string();
+        assert!(
+            !texts.contains("{item}") && !texts.contains("{minutes}") && !texts.contains("{revision}"),
+            "{texts}"
+        );
     }
 }
 
@@ -394,23 +403,28 @@ fn an_unpayable_checkout_explains_itself_and_the_next_call() {
         ),
         (
             noticed,
-            "This checkout is not ready for payment. \"mug\" is not available at the moment. A delivery \
-             address is needed. Call",
+            "This checkout is not ready for payment. \"mug\" is not available at the moment. Call update_checkout \
+             with other items; search_products with available_only lists them. A delivery address is needed. Call",
         ),
         (
             open(Some(PricingProblem::Unavailable("mug".parse().unwrap()))),
             "Call update_checkout with other items;",
         ),
         (open(Some(PricingProblem::NoShipping)), "Call update_checkout with another fulfillment_address."),
-        (open(None), "Call update_checkout without changes for fresh prices."),
+        (open(None), "Call update_checkout without changes for fresh prices, and show"),
         (shop::session(State::Expired), "Call create_checkout to start another."),
         (shop::charging(), "Call get_checkout in a moment"),
-        (late, "A delivery address is needed. It can be completed"),
+        (
+            late,
+            "This checkout is not ready for payment. A payment of this checkout is being looked into by the shop. Do not \
+             pay again; please ask the shop.\n",
+        ),
     ] {
-        let mut answer = shop::answer(session);
+        let notice = session.late_payment().or_else(|| session.notice.clone());
+        let mut answer = Answer { notice, ..shop::answer(session) };
         answer.checkout_page = Some("https://shop.example/checkout/1".to_owned());
         let reply = get().outcome(Ok(answer));
-        assert!(reply.text().contains(said), "{}", reply.text());
+        assert!(format!("{}\n", reply.text()).contains(said), "{}", reply.text());
     }
 }
 

@@ -84,7 +84,7 @@ pub(super) async fn an_unpaid_session_is_removed_whole_and_its_tokens_stay_used(
 
 pub(super) async fn what_is_paid_undecided_or_flagged_is_never_removed(store: AnyStore) {
     let undecided = charging(1);
-    let frozen = in_every_state(2).into_iter().find(|session| session.state.name() == "frozen").unwrap();
+    let frozen = in_every_state(2).into_iter().find(|session| session.state.into_str() == "frozen").unwrap();
     for session in [undecided, frozen, completed(3)] {
         store.commit(create(&harbor(), session)).await.unwrap();
     }
@@ -226,7 +226,7 @@ pub(super) async fn the_oldest_open_sessions_expire_and_their_commits_conflict(s
     assert_eq!(store.expire_early(&harbor(), any_open(2), &[]).await.unwrap().changed, 2);
     let mut states = Vec::new();
     for number in 1..=4 {
-        states.push(loaded(&store, number).await.session.unwrap().1.state.name());
+        states.push(loaded(&store, number).await.session.unwrap().1.state.into_str());
     }
     assert_eq!(states, ["ready", "ready", "expired", "expired"]);
     let query = DueQuery { now: NOW + DAY, priority: Priority::Cart, after: None, limit: 9 };

@@ -21,7 +21,7 @@ use polling::{poll_again, schedule};
 use refund::Freshness;
 
 fn paid(session: &Session) -> Result<(&Quote, &PaymentIntentId), Rejection> {
-    session.paid().ok_or(Rejection::Operator(OperatorRejection::NotPaid(session.state.name())))
+    session.paid().ok_or(Rejection::Operator(OperatorRejection::NotPaid(session.state.into_str())))
 }
 
 /// When a paid session's next work is due.

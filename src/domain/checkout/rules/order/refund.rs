@@ -34,7 +34,7 @@ fn key_of(
         "refund",
         tenant.merchant.as_str(),
         account.as_str(),
-        tenant.mode.as_str(),
+        tenant.mode.into_str(),
         session.id.as_str(),
         payment.as_str(),
         reference,

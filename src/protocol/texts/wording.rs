@@ -1,13 +1,13 @@
-//! Messages for shoppers, in their language.
+//! The messages about a checkout in words, for shoppers and for models.
 //!
-//! Invariant: no text names a tool, a field or an id of ours; goods have their titles.
+//! A shopper's message is in the shopper's language and names no tool, no field and no id of ours; goods have their
+//! titles. A model's message is in English, and names ids and the tool to call next.
 
-use super::catalogue::{self, Catalogue, Fields, Messages, fill};
-use crate::domain::address::ContactField;
-use crate::domain::catalog::Catalog;
+use super::catalogue::{self, Fields, Messages, fill};
+use crate::domain::catalog::{Catalog, VariantNeeded};
 use crate::domain::checkout::model::{
-    CancelReason, DeclineReason, HostRejection, NotOffered, NotPayable, Notice, RefusedField, Rejection,
-    ShopRejection, ShopperRejection, TokenProblem,
+    DeclineReason, HostRejection, NotOffered, NotPayable, Notice, RefusedField, Rejection, ShopRejection,
+    ShopperRejection, TokenProblem,
 };
 use crate::domain::ids::ItemId;
 use crate::domain::language::Language;
@@ -16,47 +16,67 @@ use crate::domain::money::Money;
 use crate::domain::pricing::PricingProblem;
 use crate::domain::time::Span;
 
-/// The messages for a shopper of one shop.
+/// The messages for one audience.
 #[derive(Clone, Copy, Debug)]
-pub struct ShopperTexts<'a> {
-    language: Language,
-    catalog: &'a Catalog,
+pub struct Wording<'a> {
+    audience: Audience<'a>,
+    messages: &'static Messages,
+    fields: &'static Fields,
 }
 
-impl<'a> ShopperTexts<'a> {
-    /// The messages in a language, with this shop's goods.
+/// Who reads a message.
+#[derive(Clone, Copy, Debug)]
+enum Audience<'a> {
+    /// A shopper of the shop with these goods.
+    Shopper(Language, &'a Catalog),
+    Model,
+}
+
+impl<'a> Wording<'a> {
+    /// The messages in a shopper's language, with this shop's goods.
     #[must_use]
-    pub const fn of(view: &'a MerchantView, language: Language) -> Self {
-        Self { language, catalog: &view.catalog }
+    pub fn for_shopper(view: &'a MerchantView, language: Language) -> Self {
+        let texts = catalogue::of(language);
+        let audience = Audience::Shopper(language, &view.catalog);
+        Self { audience, messages: &texts.messages, fields: &texts.fields }
     }
 
-    fn texts(self) -> &'static Catalogue {
-        catalogue::of(self.language)
+    /// The messages for a model.
+    #[must_use]
+    pub fn for_model() -> Self {
+        let texts = catalogue::for_models();
+        Self { audience: Audience::Model, messages: &texts.messages, fields: &texts.fields }
     }
 
     /// The message templates.
-    pub(crate) fn messages(self) -> &'static Messages {
-        &self.texts().messages
+    pub(crate) const fn messages(self) -> &'static Messages {
+        self.messages
     }
 
     fn money(self, amount: Money) -> String {
-        catalogue::money(self.language, amount)
+        match self.audience {
+            Audience::Shopper(language, _) => catalogue::money(language, amount),
+            Audience::Model => amount.to_string(),
+        }
     }
 
-    /// A sentence about an item, by its title.
-    fn about(self, item: &ItemId, template: &str) -> String {
-        let title = self.catalog.item(item).map(|item| item.title());
-        let title = title.or_else(|| self.catalog.product(item).map(|product| product.title.clone()));
+    /// A sentence about an item: by its title for a shopper, by its id for a model.
+    fn about(self, item: &ItemId, template: &str, variants: &str) -> String {
+        let Audience::Shopper(language, catalog) = self.audience else {
+            return fill(template, &[("item", item.as_str()), ("variants", variants)]);
+        };
+        let title = catalog.item(item).map(|item| item.title());
+        let title = title.or_else(|| catalog.product(item).map(|product| product.title.clone()));
         match title {
             Some(title) => fill(template, &[("item", &title)]),
-            None => self.messages().item_gone.clone(),
+            None => catalogue::of(language).page.item_gone.clone(),
         }
     }
 
     /// A notice.
     #[must_use]
     pub fn notice(self, notice: &Notice) -> String {
-        let texts = self.messages();
+        let texts = self.messages;
         match notice {
             Notice::PaymentDeclined { reason } => match reason {
                 DeclineReason::Unknown => &texts.payment_declined,
@@ -78,7 +98,7 @@ impl<'a> ShopperTexts<'a> {
             Notice::PaymentNotMade => texts.payment_not_made.clone(),
             Notice::NothingCharged => texts.nothing_charged.clone(),
             Notice::StripeCheckoutClosed => texts.page_closed.clone(),
-            Notice::ItemUnavailable { item } => self.about(item, &texts.item_unavailable),
+            Notice::ItemUnavailable { item } => self.about(item, &texts.item_unavailable, ""),
             Notice::PaymentLookedInto => texts.payment_looked_into.clone(),
             Notice::PaymentUnderWay => texts.payment_under_way.clone(),
             Notice::TokenRejected { problem } => self.token(problem),
@@ -87,9 +107,9 @@ impl<'a> ShopperTexts<'a> {
     }
 
     fn not_accepted(self, field: RefusedField) -> String {
-        let Catalogue { messages, fields, .. } = self.texts();
+        let Self { messages, fields, .. } = self;
         let (template, field) = match field {
-            RefusedField::Contact(field) => (&messages.field_not_accepted, label(fields, field)),
+            RefusedField::Contact(field) => (&messages.field_not_accepted, fields.label(field)),
             RefusedField::Amount => (&messages.order_not_accepted, fields.amount.as_str()),
             RefusedField::Currency => (&messages.order_not_accepted, fields.currency.as_str()),
         };
@@ -97,11 +117,14 @@ impl<'a> ShopperTexts<'a> {
     }
 
     fn token(self, problem: &TokenProblem) -> String {
-        let texts = self.messages();
+        let texts = self.messages;
         match problem {
-            TokenProblem::Foreign | TokenProblem::Mode { .. } | TokenProblem::NoLimit => {
-                texts.token_foreign.clone()
+            TokenProblem::Foreign => texts.token_foreign.clone(),
+            TokenProblem::Mode { token } => {
+                let [token, shop] = if *token { ["live", "test"] } else { ["test", "live"] };
+                fill(&texts.token_mode, &[("token", token), ("shop", shop)])
             }
+            TokenProblem::NoLimit => texts.token_no_limit.clone(),
             TokenProblem::Consumed => texts.token_consumed.clone(),
             TokenProblem::Expired => texts.token_expired.clone(),
             TokenProblem::Revoked => texts.token_revoked.clone(),
@@ -116,16 +139,23 @@ impl<'a> ShopperTexts<'a> {
     /// Why a cart cannot be priced.
     #[must_use]
     pub fn problem(self, problem: &PricingProblem) -> String {
-        let texts = self.messages();
+        let texts = self.messages;
         match problem {
-            PricingProblem::UnknownItem(item) => self.about(item, &texts.unknown_item),
-            PricingProblem::VariantNeeded(needed) => self.about(&needed.product, &texts.variant_needed),
-            PricingProblem::Unavailable(item) => self.about(item, &texts.item_unavailable),
+            PricingProblem::UnknownItem(item) => self.about(item, &texts.unknown_item, ""),
+            PricingProblem::VariantNeeded(needed) => self.variant_needed(needed),
+            PricingProblem::Unavailable(item) => self.about(item, &texts.item_unavailable, ""),
             PricingProblem::AddressNeeded => texts.address_needed.clone(),
-            PricingProblem::CountryNotServed(_) => texts.country_not_served.clone(),
-            PricingProblem::RegionNeeded(_) => texts.region_needed.clone(),
+            PricingProblem::CountryNotServed(country) => {
+                let country = country.name().unwrap_or(country.as_str());
+                fill(&texts.country_not_served, &[("country", country)])
+            }
+            PricingProblem::RegionNeeded(country) => {
+                fill(&texts.region_needed, &[("regions", &country.regions())])
+            }
             PricingProblem::NoShipping => texts.no_shipping.clone(),
-            PricingProblem::OptionNotOffered(_) => texts.option_not_offered.clone(),
+            PricingProblem::OptionNotOffered(option) => {
+                fill(&texts.option_not_offered, &[("option", option.as_str())])
+            }
             PricingProblem::TaxUnknown => texts.tax_unknown.clone(),
             PricingProblem::BelowMinimum { total, minimum } => {
                 let (total, minimum) = (self.money(*total), self.money(*minimum));
@@ -142,47 +172,36 @@ impl<'a> ShopperTexts<'a> {
         }
     }
 
-    /// Why a checkout ended unpaid.
-    #[must_use]
-    pub fn canceled(self, reason: CancelReason) -> &'static str {
-        let texts = self.messages();
-        match reason {
-            CancelReason::Shopper => &texts.canceled,
-            CancelReason::TooManyAttempts => &texts.too_many_attempts,
-            CancelReason::Operator => &texts.ended_by_shop,
-            CancelReason::Restored => &texts.payment_looked_into,
-        }
-    }
-
-    /// Why something was not done. Rejections of operators' requests have no text for shoppers.
+    /// Why something was not done. A rejection of an operator's request has no details here.
     #[must_use]
     pub fn rejection(self, rejection: &Rejection) -> String {
-        let texts = self.messages();
+        let texts = self.messages;
         match rejection {
             Rejection::Shopper(rejection) => self.mendable(rejection),
             Rejection::Host(HostRejection::NotFound) => texts.not_found.clone(),
-            Rejection::Host(HostRejection::StaleRevision { .. } | HostRejection::RevisionMissing) => {
-                texts.order_changed.clone()
+            Rejection::Host(HostRejection::StaleRevision { current }) => {
+                fill(&texts.order_changed, &[("revision", &current.0.to_string())])
             }
+            Rejection::Host(HostRejection::RevisionMissing) => texts.revision_missing.clone(),
             Rejection::Shop(rejection) => self.shop(rejection),
             Rejection::Operator(_) => texts.not_done.clone(),
         }
     }
 
     fn mendable(self, rejection: &ShopperRejection) -> String {
-        let texts = self.messages();
+        let texts = self.messages;
         match rejection {
             ShopperRejection::NotPayable(why) => match why {
                 NotPayable::NothingWanted => texts.nothing_wanted.clone(),
                 NotPayable::Unpriced(problem) => self.problem(problem),
                 NotPayable::LastPaymentNotMade => texts.last_payment_not_made.clone(),
                 NotPayable::PaymentLookedInto => texts.payment_looked_into.clone(),
-                NotPayable::InState(_) => texts.not_payable.clone(),
+                NotPayable::InState(state) => fill(&texts.not_payable, &[("state", state)]),
             },
             ShopperRejection::QuoteExpired => texts.quote_expired.clone(),
-            ShopperRejection::Ended(_) => texts.ended.clone(),
-            ShopperRejection::UnknownItem(item) => self.about(item, &texts.unknown_item),
-            ShopperRejection::VariantNeeded(needed) => self.about(&needed.product, &texts.variant_needed),
+            ShopperRejection::Ended(state) => fill(&texts.ended, &[("state", state)]),
+            ShopperRejection::UnknownItem(item) => self.about(item, &texts.unknown_item, ""),
+            ShopperRejection::VariantNeeded(needed) => self.variant_needed(needed),
             ShopperRejection::Undecided => texts.payment_under_way.clone(),
             ShopperRejection::NotOffered(NotOffered::PaymentSheet) => texts.not_offered_sheet.clone(),
             ShopperRejection::NotOffered(NotOffered::StripeCheckout) => texts.not_offered_page.clone(),
@@ -194,7 +213,7 @@ impl<'a> ShopperTexts<'a> {
     }
 
     fn shop(self, rejection: &ShopRejection) -> String {
-        let texts = self.messages();
+        let texts = self.messages;
         match rejection {
             ShopRejection::Suspended => texts.suspended.clone(),
             ShopRejection::AccountUnknown | ShopRejection::ClockDiffers => texts.payments_unavailable.clone(),
@@ -211,32 +230,19 @@ impl<'a> ShopperTexts<'a> {
         }
     }
 
-    /// A field that is missing or wrong.
-    #[must_use]
-    pub fn field(self, field: ContactField, is_missing: bool) -> String {
-        let Catalogue { messages, fields, .. } = self.texts();
-        let template = if is_missing { &messages.field_missing } else { &messages.field_invalid };
-        fill(template, &[("field", label(fields, field))])
-    }
-}
-
-/// The shopper's name of a field.
-fn label(fields: &Fields, field: ContactField) -> &str {
-    match field {
-        ContactField::Email => &fields.email,
-        ContactField::Name => &fields.name,
-        ContactField::PhoneNumber => &fields.phone_number,
-        ContactField::LineOne => &fields.line_one,
-        ContactField::LineTwo => &fields.line_two,
-        ContactField::City => &fields.city,
-        ContactField::State => &fields.state,
-        ContactField::PostalCode => &fields.postal_code,
-        ContactField::Country => &fields.country,
+    /// The variants have titles for a shopper to choose from; a model gets their ids.
+    fn variant_needed(self, needed: &VariantNeeded) -> String {
+        let mut variants: Vec<String> =
+            needed.variants.iter().map(|(id, title)| format!("{id} ({title})")).collect();
+        if needed.more > 0 {
+            variants.push(format!("or one of {} more that search_products lists", needed.more));
+        }
+        self.about(&needed.product, &self.messages.variant_needed, &variants.join(", "))
     }
 }
 
 /// A waiting time in whole minutes, rounded up; at least one.
-pub(super) fn minutes(left: Span) -> i64 {
+fn minutes(left: Span) -> i64 {
     const MINUTE: i64 = 60_000;
     ((left.as_millis() + MINUTE - 1) / MINUTE).max(1)
 }
