@@ -13,7 +13,7 @@ use super::session::SessionActor;
 use crate::delivery::Receiver;
 use crate::domain::ids::{MerchantId, SessionId, Tenant};
 use crate::domain::merchant::PaymentsOff;
-use crate::payments::{Dependencies, MerchantSetup, MerchantState};
+use crate::payments::{Dependencies, MerchantSetup, MerchantState, PresentMerchant};
 use crate::runtime::DueSessions;
 
 /// The threads that actors run on.
@@ -45,6 +45,8 @@ pub struct Directory {
     deps: Arc<Dependencies>,
     threads: Vec<ArbiterHandle>,
     merchants: DashMap<MerchantId, MerchantHandle>,
+    /// Merchants that are no longer served, whose sessions still end here.
+    removed: DashMap<MerchantId, MerchantHandle>,
     hosts: DashMap<String, MerchantId>,
     sessions: Arc<LiveSessions<SessionActor>>,
     /// Tenants with due sessions that are not served here; each is logged once.
@@ -59,6 +61,7 @@ impl Directory {
             deps,
             threads: arbiters.0.clone(),
             merchants: DashMap::new(),
+            removed: DashMap::new(),
             hosts: DashMap::new(),
             sessions: Arc::default(),
             unserved: DashSet::new(),
@@ -70,19 +73,55 @@ impl Directory {
         let Some(thread) = self.threads.get(self.merchants.len() % self.threads.len().max(1)) else {
             return;
         };
-        let shared = Arc::new(MerchantState::new(setup, &self.deps));
-        let of_actor = (Arc::clone(&shared), Arc::clone(&self.deps));
-        let address = MerchantActor::start_on(thread, of_actor, setup.given_account.clone());
+        let merchant = Arc::new(PresentMerchant::from_pointee(MerchantState::new(setup, &self.deps)));
+        let address = MerchantActor::start_on(thread, (Arc::clone(&merchant), Arc::clone(&self.deps)));
         let handle = MerchantHandle::new(
             address,
-            shared,
+            merchant,
             Arc::clone(&self.deps),
             (Arc::clone(&self.sessions), thread.clone()),
         );
-        for host in &setup.view.hosts {
-            self.hosts.insert(host.clone(), setup.view.id.clone());
+        self.serve(setup, handle);
+    }
+
+    /// Applies a merchant's configuration: opens the merchant, or gives it its next generation, whole. Hosts that it
+    /// has no more select it until [`Self::forget_hosts`]. Returns whether the configuration is in use.
+    pub async fn apply(&self, setup: &MerchantSetup) -> bool {
+        let id = &setup.view.id;
+        let known = self.by_id(id).or_else(|| self.removed.get(id).map(|handle| handle.clone()));
+        let Some(handle) = known.filter(|handle| *handle.tenant() == setup.view.tenant()) else {
+            self.open(setup);
+            return true;
+        };
+        let applied = handle.apply(setup).await;
+        if applied {
+            self.serve(setup, handle);
         }
-        self.merchants.insert(setup.view.id.clone(), handle);
+        applied
+    }
+
+    fn serve(&self, setup: &MerchantSetup, handle: MerchantHandle) {
+        let id = &setup.view.id;
+        self.merchants.insert(id.clone(), handle);
+        self.removed.remove(id);
+        for host in &setup.view.hosts {
+            self.hosts.insert(host.clone(), id.clone());
+        }
+    }
+
+    /// Stops serving a merchant: nothing selects it any more. Its sessions with a payment in progress still end.
+    pub fn remove(&self, id: &MerchantId) {
+        if let Some(handle) = self.by_id(id) {
+            self.removed.insert(id.clone(), handle);
+            self.merchants.remove(id);
+            self.forget_hosts();
+        }
+    }
+
+    /// Forgets the hosts that no merchant has any more.
+    pub fn forget_hosts(&self) {
+        self.hosts
+            .retain(|host, id| self.by_id(id).is_some_and(|merchant| merchant.view().hosts.contains(host)));
     }
 
     /// The merchant that a host name selects; the name is lower-case and has no port.
@@ -117,9 +156,10 @@ impl Directory {
         self.served(tenant)?.receiver()
     }
 
-    /// The merchant of a tenant, if it is served here in this mode.
+    /// The merchant of a tenant, if it is served here in this mode, or was until it was removed.
     fn served(&self, tenant: &Tenant) -> Option<MerchantHandle> {
-        self.by_id(&tenant.merchant).filter(|merchant| merchant.tenant() == tenant)
+        let removed = || self.removed.get(&tenant.merchant).map(|handle| handle.clone());
+        self.by_id(&tenant.merchant).or_else(removed).filter(|merchant| merchant.tenant() == tenant)
     }
 }
 

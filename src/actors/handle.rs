@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::live_sessions::LiveSessions;
-use super::merchant::{MerchantAddress, VerifyNow};
+use super::merchant::{Apply, MerchantAddress, VerifyNow};
 use super::session::{GiveUp, SessionActor, SessionRequest, Wake};
 use crate::delivery::Receiver;
 use crate::domain::checkout::driver::RequestId;
@@ -22,7 +22,7 @@ use crate::domain::time::Timestamp;
 use crate::limiter::{MerchantLimiter, Source};
 use crate::payments::cart_expiry::{ExpiredCarts, expire_carts};
 use crate::payments::commit::rendered;
-use crate::payments::{Dependencies, MerchantState, Records};
+use crate::payments::{Dependencies, MerchantSetup, MerchantState, PresentMerchant, Records};
 use crate::protocol::capability::{Capabilities, Capability};
 use crate::store::{Delivery, Erasure, Forgetting, KeptFlag, Resolution, StoreError};
 
@@ -40,7 +40,8 @@ const TRIES: u32 = 3;
 pub struct MerchantHandle {
     /// Keeps the actor alive.
     actor: MerchantAddress,
-    pub(super) shared: Arc<MerchantState>,
+    tenant: Tenant,
+    merchant: Arc<PresentMerchant>,
     pub(super) deps: Arc<Dependencies>,
     sessions: Arc<LiveSessions<SessionActor>>,
     thread: ArbiterHandle,
@@ -49,35 +50,55 @@ pub struct MerchantHandle {
 impl MerchantHandle {
     pub(super) fn new(
         actor: MerchantAddress,
-        shared: Arc<MerchantState>,
+        merchant: Arc<PresentMerchant>,
         deps: Arc<Dependencies>,
         (sessions, thread): (Arc<LiveSessions<SessionActor>>, ArbiterHandle),
     ) -> Self {
-        Self { actor, shared, deps, sessions, thread }
+        Self { actor, tenant: merchant.load().tenant.clone(), merchant, deps, sessions, thread }
+    }
+
+    /// Replaces the merchant's configuration by its next generation, which is of the same tenant. Returns whether it
+    /// is in use.
+    pub(super) async fn apply(&self, setup: &MerchantSetup) -> bool {
+        // An actor that crashed has a successor.
+        for _ in 0..TRIES {
+            let Some(actor) = self.actor.load_full() else { return false };
+            let (applied, in_use) = oneshot::channel();
+            actor.do_send(Apply { setup: Box::new(setup.clone()), applied });
+            if in_use.await.is_ok() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The present generation.
+    pub(super) fn present(&self) -> Arc<MerchantState> {
+        self.merchant.load_full()
     }
 
     /// The tenant that owns its rows.
     #[must_use]
     pub fn tenant(&self) -> &Tenant {
-        &self.shared.tenant
+        &self.tenant
     }
 
     /// The present view of the merchant.
     #[must_use]
     pub fn view(&self) -> Arc<MerchantView> {
-        self.shared.view.load_full()
+        self.merchant.load().view.load_full()
     }
 
     /// The limits on its calls.
     #[must_use]
-    pub fn limiter(&self) -> &MerchantLimiter {
-        &self.shared.limiter
+    pub fn limiter(&self) -> Arc<MerchantLimiter> {
+        Arc::clone(&self.merchant.load().limiter)
     }
 
     /// Its stored data, read without an actor.
     #[must_use]
     pub fn records(&self) -> Records<'_> {
-        Records::of(&self.shared.tenant, &self.deps)
+        Records::of(&self.tenant, &self.deps)
     }
 
     /// Begins a checkout, if there is room for one.
@@ -164,7 +185,7 @@ impl MerchantHandle {
 
     /// Expires the carts that are due; returns how many.
     pub(super) async fn expire_carts(&self, carts: Vec<SessionId>) -> usize {
-        let ExpiredCarts { count, to_wake } = expire_carts(&self.deps, &self.shared, carts).await;
+        let ExpiredCarts { count, to_wake } = expire_carts(&self.deps, &self.present(), carts).await;
         for id in to_wake {
             drop(self.wake(&id));
         }
@@ -194,7 +215,7 @@ impl MerchantHandle {
     pub async fn forget_account(&self, account: &AccountId) -> Result<Forgetting, StoreError> {
         let forgotten = self.deps.store.forget_account(self.tenant(), account).await?;
         if forgotten == Forgetting::Forgotten {
-            self.deps.payees.release(&self.shared.tenant.merchant, account);
+            self.deps.payees.release(&self.tenant.merchant, account);
             if let Some(actor) = self.actor.load_full() {
                 actor.do_send(VerifyNow);
             }
@@ -205,7 +226,7 @@ impl MerchantHandle {
     /// The endpoint for this merchant's order events.
     #[must_use]
     pub fn receiver(&self) -> Option<Receiver> {
-        self.shared.receiver.clone()
+        self.merchant.load().receiver.clone()
     }
 
     /// Makes an order event due as if it had never been sent; returns the event afterwards.
@@ -216,7 +237,7 @@ impl MerchantHandle {
     /// Whether `key` opens the status page of this order.
     #[must_use]
     pub fn opens_order(&self, id: &OrderId, key: &str) -> bool {
-        self.deps.links.opens_order(&self.shared.tenant, id, key)
+        self.deps.links.opens_order(&self.tenant, id, key)
     }
 
     /// The checkout page of a session, if the shop takes payments there.
@@ -234,13 +255,13 @@ impl MerchantHandle {
     /// The session of a capability; neither the store nor an actor is asked.
     #[must_use]
     pub fn opened<'a>(&self, claimed: &'a Capability) -> Option<&'a SessionId> {
-        self.capabilities().opened(&self.shared.tenant, claimed)
+        self.capabilities().opened(&self.tenant, claimed)
     }
 
     /// Whether `key` opens this session's checkout page.
     #[must_use]
     pub fn opens_checkout(&self, id: &SessionId, key: &str) -> bool {
-        self.deps.links.opens_checkout(&self.shared.tenant, id, key)
+        self.deps.links.opens_checkout(&self.tenant, id, key)
     }
 
     /// The present moment, as its sessions use it.
@@ -256,10 +277,10 @@ impl MerchantHandle {
     }
 
     fn session(&self, id: &SessionId) -> Arc<Addr<SessionActor>> {
-        self.sessions.get(&self.shared.tenant, id, || {
+        self.sessions.get(&self.tenant, id, || {
             let actor = SessionActor::new(
                 id.clone(),
-                Arc::clone(&self.shared),
+                Arc::clone(&self.merchant),
                 Arc::clone(&self.deps),
                 Arc::clone(&self.sessions),
             );

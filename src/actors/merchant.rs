@@ -9,17 +9,17 @@ use actix::{
     StreamHandler, WrapFuture,
 };
 use arc_swap::ArcSwapOption;
+use tokio::sync::oneshot;
 
-use crate::domain::ids::AccountId;
 use crate::domain::merchant::{MerchantView, PaymentsOff};
-use crate::payments::Dependencies;
 use crate::payments::account::{
     AccountCheckError, Missed, VerifiedAccount, claim, remembered, verify_account,
 };
 use crate::payments::key_status::{KeyStatus, log_refusal};
-use crate::payments::merchant_state::{MerchantState, reliable_records};
+use crate::payments::merchant_state::reliable_records;
 use crate::payments::payees::AccountTaken;
 use crate::payments::reconciliation::Unreconciled;
+use crate::payments::{Dependencies, MerchantSetup, PresentMerchant};
 use crate::stripe::KeyReport;
 use crate::telemetry::millis;
 
@@ -35,9 +35,8 @@ const LONGEST_CHARGE_PAUSE: Duration = Duration::from_mins(10);
 pub(super) type MerchantAddress = Arc<ArcSwapOption<Addr<MerchantActor>>>;
 
 pub(super) struct MerchantActor {
-    shared: Arc<MerchantState>,
+    merchant: Arc<PresentMerchant>,
     deps: Arc<Dependencies>,
-    given_account: Option<AccountId>,
     thread: ArbiterHandle,
     /// The address of this actor and of its successor; gone once no handle holds it.
     address: Weak<ArcSwapOption<Addr<Self>>>,
@@ -46,6 +45,8 @@ pub(super) struct MerchantActor {
     verifying: bool,
     /// The timer of the next verification, while it waits.
     next_try: Option<SpawnHandle>,
+    /// The stream of reports about the present key.
+    reports: Option<SpawnHandle>,
     pause: Duration,
     missed: Missed,
 }
@@ -54,19 +55,18 @@ impl MerchantActor {
     /// Starts the actor of a merchant on a thread.
     pub(super) fn start_on(
         thread: &ArbiterHandle,
-        (shared, deps): (Arc<MerchantState>, Arc<Dependencies>),
-        given_account: Option<AccountId>,
+        (merchant, deps): (Arc<PresentMerchant>, Arc<Dependencies>),
     ) -> MerchantAddress {
         let address = MerchantAddress::default();
         let actor = Self {
-            shared,
+            merchant,
             deps,
-            given_account,
             thread: thread.clone(),
             address: Arc::downgrade(&address),
             started: false,
             verifying: true,
             next_try: None,
+            reports: None,
             pause: FIRST_PAUSE,
             missed: Missed::default(),
         };
@@ -82,14 +82,14 @@ impl MerchantActor {
     /// The actor that continues where this one crashed. It waits before it verifies, as after any failure.
     fn successor(&self) -> Self {
         Self {
-            shared: Arc::clone(&self.shared),
+            merchant: Arc::clone(&self.merchant),
             deps: Arc::clone(&self.deps),
-            given_account: self.given_account.clone(),
             thread: self.thread.clone(),
             address: Weak::clone(&self.address),
             started: false,
             verifying: true,
             next_try: None,
+            reports: None,
             pause: (self.pause * 2).min(LONGEST_PAUSE),
             missed: Missed::default(),
         }
@@ -98,8 +98,9 @@ impl MerchantActor {
     /// From now on payments use this account, unless the key is refused.
     fn take(&self, verified: VerifiedAccount) {
         let VerifiedAccount { account, verified_by_stripe, reports: _ } = verified;
-        self.shared.account_verified_by_stripe.store(verified_by_stripe, Ordering::Release);
-        let (records, off) = (reliable_records(&self.deps), self.shared.key_status.off());
+        let merchant = self.merchant.load();
+        merchant.account_verified_by_stripe.store(verified_by_stripe, Ordering::Release);
+        let (records, off) = (reliable_records(&self.deps), merchant.key_status.off());
         self.publish(|view| {
             view.account = Some(account);
             view.payments_off = off;
@@ -130,7 +131,7 @@ impl MerchantActor {
             | AccountCheckError::Lost => self.next_pause(),
         };
         if self.missed.is_news(error) {
-            error.log(&self.shared.tenant.merchant, pause);
+            error.log(&self.merchant.load().tenant.merchant, pause);
         }
         self.verify_in(pause, ctx);
     }
@@ -143,21 +144,22 @@ impl MerchantActor {
 
     /// The account is verified: payments are accepted, unless the key was refused since.
     fn verified(&mut self, verified: VerifiedAccount, ctx: &mut Context<Self>) {
+        let present = self.merchant.load_full();
         let account = (&verified.account, verified.verified_by_stripe);
         // Another merchant may have claimed it meanwhile.
-        if let Err(taken) = claim(&self.deps, &self.shared, account) {
+        if let Err(taken) = claim(&self.deps, &present, account) {
             self.missed(&taken.into(), ctx);
             return;
         }
-        let (merchant, account) = (&self.shared.tenant.merchant, &verified.account);
+        let (merchant, account) = (&present.tenant.merchant, &verified.account);
         tracing::info!(%merchant, %account, verified_by_stripe = verified.verified_by_stripe, "stripe_account_known");
         // A missing permission shows at the next payment that needs it; that payment is rejected, and the next try is
         // put off for longer.
-        self.shared.key_status.verified(verified.reports);
+        present.key_status.verified(verified.reports);
         self.take(verified);
         self.verifying = false;
         self.missed = Missed::default();
-        if self.shared.key_status.off().is_some() {
+        if present.key_status.off().is_some() {
             let pause = self.next_pause();
             self.verify_in(pause, ctx);
         }
@@ -172,8 +174,8 @@ impl MerchantActor {
 
     /// Publishes the effect of the key's refusals on new payments.
     fn publish_refusals(&self) {
-        let off = self.shared.key_status.off();
-        let view = self.shared.view.load();
+        let merchant = self.merchant.load();
+        let (off, view) = (merchant.key_status.off(), merchant.view.load());
         // Only a verification removes any other reason.
         let of_key = matches!(
             view.payments_off,
@@ -186,9 +188,20 @@ impl MerchantActor {
 
     /// Publishes a changed copy of the present view.
     fn publish(&self, change: impl FnOnce(&mut MerchantView)) {
-        let mut view = MerchantView::clone(&self.shared.view.load());
+        let merchant = self.merchant.load();
+        let mut view = MerchantView::clone(&merchant.view.load());
         change(&mut view);
-        self.shared.view.store(Arc::new(view));
+        merchant.view.store(Arc::new(view));
+    }
+
+    /// Handles Stripe's reports about the present key, and no others.
+    fn follow_reports(&mut self, ctx: &mut Context<Self>) {
+        let next = async |reports: Arc<KeyStatus>| Some((reports.next().await, reports));
+        let of_key = Arc::clone(&self.merchant.load().key_status);
+        let stream = ctx.add_stream(futures_util::stream::unfold(of_key, next));
+        if let Some(earlier) = self.reports.replace(stream) {
+            ctx.cancel_future(earlier);
+        }
     }
 }
 
@@ -197,10 +210,9 @@ impl Actor for MerchantActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.started = true;
-        let next = async |news: Arc<KeyStatus>| Some((news.next().await, news));
-        ctx.add_stream(futures_util::stream::unfold(Arc::clone(&self.shared.key_status), next));
+        self.follow_reports(ctx);
         let this = ctx.address().downgrade();
-        self.deps.payees.subscribe(self.shared.tenant.merchant.clone(), move |taken| {
+        self.deps.payees.subscribe(self.merchant.load().tenant.merchant.clone(), move |taken| {
             if let Some(actor) = this.upgrade() {
                 actor.do_send(GaveWay(taken));
             }
@@ -209,7 +221,7 @@ impl Actor for MerchantActor {
             ctx.notify(Recall);
         } else {
             let next_try_ms = millis(self.pause);
-            tracing::warn!(merchant = %self.shared.tenant.merchant, next_try_ms, "merchant_actor_restarted");
+            tracing::warn!(merchant = %self.merchant.load().tenant.merchant, next_try_ms, "merchant_actor_restarted");
             ctx.notify_later(Recall, self.pause);
         }
     }
@@ -231,6 +243,14 @@ impl Drop for MerchantActor {
 #[rtype(result = "()")]
 struct Recall;
 
+/// Replaces the configuration by the next generation.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Apply {
+    pub(super) setup: Box<MerchantSetup>,
+    pub(super) applied: oneshot::Sender<()>,
+}
+
 /// Stripe confirmed that another merchant's key belongs to the account that only this merchant's file names.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -250,15 +270,17 @@ impl Handler<Recall> for MerchantActor {
     type Result = ();
 
     fn handle(&mut self, _: Recall, ctx: &mut Self::Context) {
-        let (deps, shared) = (Arc::clone(&self.deps), Arc::clone(&self.shared));
-        let given = self.given_account.clone();
-        let work = async move { remembered(&deps, &shared, given.as_ref()).await };
-        ctx.spawn(work.into_actor(self).map(|remembered, actor, ctx| {
+        let (deps, merchant) = (Arc::clone(&self.deps), self.merchant.load_full());
+        let work = async move { (remembered(&deps, &merchant).await, merchant) };
+        ctx.spawn(work.into_actor(self).map(|(remembered, merchant), actor, ctx| {
+            if !merchant.has_account_of(&actor.merchant.load()) {
+                return;
+            }
             let still = |verified: &VerifiedAccount| {
-                claim(&actor.deps, &actor.shared, (&verified.account, verified.verified_by_stripe)).is_ok()
+                claim(&actor.deps, &merchant, (&verified.account, verified.verified_by_stripe)).is_ok()
             };
             if let Some(verified) = remembered.filter(still) {
-                let (merchant, account) = (&actor.shared.tenant.merchant, &verified.account);
+                let (merchant, account) = (&merchant.tenant.merchant, &verified.account);
                 tracing::info!(%merchant, %account, verified_by_stripe = verified.verified_by_stripe, "stripe_account_remembered");
                 actor.take(verified);
             }
@@ -272,17 +294,44 @@ impl Handler<VerifyAccount> for MerchantActor {
 
     fn handle(&mut self, _: VerifyAccount, ctx: &mut Self::Context) {
         self.next_try = None;
-        let (deps, shared) = (Arc::clone(&self.deps), Arc::clone(&self.shared));
-        let given = self.given_account.clone();
+        let (deps, merchant) = (Arc::clone(&self.deps), self.merchant.load_full());
+        let asked = Arc::clone(&merchant);
         let work = async move {
             let io = deps.io.clone();
-            let learning = async move { verify_account(&deps, &shared, given).await };
+            let learning = async move { verify_account(&deps, &asked).await };
             io.run(learning).await.unwrap_or(Err(AccountCheckError::Lost))
         };
-        ctx.spawn(work.into_actor(self).map(|verified, actor, ctx| match verified {
-            Ok(verified) => actor.verified(verified, ctx),
-            Err(error) => actor.missed(&error, ctx),
+        ctx.spawn(work.into_actor(self).map(move |verified, actor, ctx| {
+            // A later generation with another key has begun its own verification.
+            if !merchant.has_account_of(&actor.merchant.load()) {
+                return;
+            }
+            match verified {
+                Ok(verified) => actor.verified(verified, ctx),
+                Err(error) => actor.missed(&error, ctx),
+            }
         }));
+    }
+}
+
+impl Handler<Apply> for MerchantActor {
+    type Result = ();
+
+    fn handle(&mut self, Apply { setup, applied }: Apply, ctx: &mut Self::Context) {
+        let present = self.merchant.load_full();
+        let next = Arc::new(present.next(&setup, &self.deps));
+        let goes_on = next.has_account_of(&present);
+        self.merchant.store(next);
+        if !goes_on {
+            self.follow_reports(ctx);
+            if let Some(waiting) = self.next_try.take() {
+                ctx.cancel_future(waiting);
+            }
+            (self.verifying, self.pause, self.missed) = (true, FIRST_PAUSE, Missed::default());
+            ctx.notify(Recall);
+        }
+        // Whoever asked may have gone.
+        let _ = applied.send(());
     }
 }
 
@@ -316,19 +365,20 @@ impl StreamHandler<KeyReport> for MerchantActor {
     fn finished(&mut self, _: &mut Self::Context) {}
 
     fn handle(&mut self, report: KeyReport, ctx: &mut Self::Context) {
+        let present = self.merchant.load_full();
         match report {
             // The gate has already handled it.
             KeyReport::Limited { .. } => return,
             KeyReport::Taken(usage) => {
-                let (merchant, usage) = (&self.shared.tenant.merchant, usage.as_str());
+                let (merchant, usage) = (&present.tenant.merchant, usage.as_str());
                 tracing::info!(%merchant, usage, "stripe_key_taken_again");
                 self.pause = FIRST_PAUSE;
             }
             KeyReport::Refused(refusal) => {
                 let mut next_try = None;
-                if !self.verifying && self.shared.key_status.off().is_some() {
+                if !self.verifying && present.key_status.off().is_some() {
                     // A payment in progress is repeated and reports by itself; another payment would only join it.
-                    let longest = if self.shared.key_status.refuses_charges() {
+                    let longest = if present.key_status.refuses_charges() {
                         LONGEST_CHARGE_PAUSE
                     } else {
                         Duration::ZERO
@@ -337,7 +387,7 @@ impl StreamHandler<KeyReport> for MerchantActor {
                     self.verify_in(pause, ctx);
                     next_try = Some(pause);
                 }
-                log_refusal(&self.shared.tenant.merchant, &refusal, next_try);
+                log_refusal(&present.tenant.merchant, &refusal, next_try);
             }
         }
         self.publish_refusals();

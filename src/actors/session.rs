@@ -22,11 +22,11 @@ use crate::domain::checkout::model::{
     Answer, AttemptEnd, AttemptMove, AttemptObservation, Change, Command, Effect, FreezeReason, Moment,
     Observation, Rejection, State, StripeAnswer, TimelineEntry, TimelineEvent, TokenReadError,
 };
-use crate::domain::ids::SessionId;
+use crate::domain::ids::{SessionId, Tenant};
 use crate::limiter::{Budget, Source};
 use crate::payments::call_log::{listed, millis_since};
 use crate::payments::not_begun::{NotBegunNotes, NotBegunPayment, TokenLookup};
-use crate::payments::{Dependencies, MerchantState, commit, order_effects, payment_effects};
+use crate::payments::{Dependencies, PresentMerchant, commit, order_effects, payment_effects};
 use crate::store::{CommitError, StoreError};
 use crate::stripe::{CallResult, in_words};
 
@@ -74,7 +74,8 @@ pub(super) struct Wake {
 
 pub(super) struct SessionActor {
     id: SessionId,
-    merchant: Arc<MerchantState>,
+    tenant: Tenant,
+    merchant: Arc<PresentMerchant>,
     deps: Arc<Dependencies>,
     live: Arc<LiveSessions<Self>>,
     driver: Driver,
@@ -97,13 +98,14 @@ pub(super) struct SessionActor {
 impl SessionActor {
     pub(super) fn new(
         id: SessionId,
-        merchant: Arc<MerchantState>,
+        merchant: Arc<PresentMerchant>,
         deps: Arc<Dependencies>,
         live: Arc<LiveSessions<Self>>,
     ) -> Self {
         let driver = Driver::new(id.clone());
         Self {
             id,
+            tenant: merchant.load().tenant.clone(),
             merchant,
             deps,
             live,
@@ -130,9 +132,9 @@ impl SessionActor {
     /// Passes an input to the driver and executes its outputs.
     fn handle_input(&mut self, input: Input, ctx: &mut Context<Self>) {
         self.quiet = 0;
-        let moment = self.deps.moment();
-        let moment = Moment { webhooks_arrive: self.merchant.webhooks.arrive(moment.now), ..moment };
-        let view = self.merchant.view.load_full();
+        let (merchant, moment) = (self.merchant.load(), self.deps.moment());
+        let moment = Moment { webhooks_arrive: merchant.webhooks.arrive(moment.now), ..moment };
+        let view = merchant.view.load_full();
         for output in self.driver.on(input, moment, &view) {
             self.execute(output, ctx);
         }
@@ -148,7 +150,7 @@ impl SessionActor {
 
     fn execute(&mut self, output: Output, ctx: &mut Context<Self>) {
         let deps = Arc::clone(&self.deps);
-        let tenant = self.merchant.tenant.clone();
+        let tenant = self.tenant.clone();
         let id = self.id.clone();
         match output {
             Output::Load(token) => {
@@ -159,14 +161,14 @@ impl SessionActor {
                         Input::Loaded(Ok(Box::new(loaded)))
                     }
                     Err(error) => {
-                        let (merchant, session) = (&actor.merchant.tenant.merchant, &actor.id);
+                        let (merchant, session) = (&actor.tenant.merchant, &actor.id);
                         tracing::error!(%merchant, %session, cause = in_words(&error), "session_load_failed");
                         Input::Loaded(Err(StoreFailed))
                     }
                 });
             }
             Output::Gather { request, task, token } => {
-                let merchant = Arc::clone(&self.merchant);
+                let merchant = self.merchant.load_full();
                 let source = self.source_of(request);
                 let permit = self.take(Budget::Token(self.id.as_str()), &source);
                 let network = source.network;
@@ -192,7 +194,7 @@ impl SessionActor {
             }
             Output::Commit(change) => self.commit(*change, ctx),
             Output::Run(Effect::Order(effect)) => {
-                let merchant = Arc::clone(&self.merchant);
+                let merchant = self.merchant.load_full();
                 let unanswered = effect.unanswered();
                 let work = async move { order_effects::run(&deps, &merchant, &id, &effect).await };
                 self.spawn_io(work, ctx, move |observed, _| {
@@ -202,7 +204,7 @@ impl SessionActor {
                 });
             }
             Output::Run(Effect::ReadPayment { payment, account }) => {
-                let merchant = Arc::clone(&self.merchant);
+                let merchant = self.merchant.load_full();
                 let asked = payment.clone();
                 let work = async move {
                     payment_effects::read_payment(&merchant, &id, (&asked, account.as_ref())).await
@@ -215,7 +217,7 @@ impl SessionActor {
             }
             Output::Run(effect) => {
                 let Some(attempt) = effect.attempt() else { return };
-                let merchant = Arc::clone(&self.merchant);
+                let merchant = self.merchant.load_full();
                 let work =
                     async move { payment_effects::run(&deps, &merchant, &id, (attempt, &effect)).await };
                 self.spawn_io(work, ctx, move |observed, _| {
@@ -225,7 +227,7 @@ impl SessionActor {
                 });
             }
             Output::Verify { task, verification } => {
-                let merchant = Arc::clone(&self.merchant);
+                let merchant = self.merchant.load_full();
                 let work = async move { payment_effects::verify(&deps, &merchant, &id, &verification).await };
                 self.spawn_io(work, ctx, move |seen, _| Input::Verified {
                     task,
@@ -248,7 +250,7 @@ impl SessionActor {
                 && rejection.keeps_from_paying()
             {
                 let turned_away = NotBegunPayment { rejection, lookup: &caller.lookup };
-                self.not_begun.note((&self.deps, &self.merchant, &self.id), &turned_away);
+                self.not_begun.note((&self.deps, &self.merchant.load(), &self.id), &turned_away);
             }
             // A caller that has gone can ask again: the reply is in the store.
             let _ = caller.reply.send(answer);
@@ -262,7 +264,7 @@ impl SessionActor {
 
     /// Takes from the payment limits. Only a request that was checked and is about to reach Stripe does so.
     fn take(&self, budget: Budget<'_>, source: &Source) -> Result<(), TokenReadError> {
-        self.merchant.limiter.take(budget, source).map_err(|_| TokenReadError::TooMany)
+        self.merchant.load().limiter.take(budget, source).map_err(|_| TokenReadError::TooMany)
     }
 
     /// Arms the timer, unless it is already set to an earlier time.
@@ -290,13 +292,13 @@ impl SessionActor {
         let unopened = page_not_opened(&change);
         let next_try = change.session.undecided_attempt().and(change.due_at);
         let deps = Arc::clone(&self.deps);
-        let merchant = Arc::clone(&self.merchant);
+        let merchant = self.merchant.load_full();
         let work = async move {
             let commit = commit::prepare(&deps, &merchant, change).map_err(StoreError::before_a_write)?;
             deps.store.commit(commit).await
         };
         self.spawn(work, ctx, move |committed, actor| {
-            let (merchant, session) = (&actor.merchant.tenant.merchant, &actor.id);
+            let (merchant, session) = (&actor.tenant.merchant, &actor.id);
             Input::Committed(match committed {
                 Ok(version) => {
                     actor.absent = false;
@@ -386,7 +388,7 @@ impl Actor for SessionActor {
     }
 
     fn stopped(&mut self, ctx: &mut Self::Context) {
-        self.live.forget(&self.merchant.tenant, &self.id, &ctx.address());
+        self.live.forget(&self.tenant, &self.id, &ctx.address());
     }
 }
 

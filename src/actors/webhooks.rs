@@ -44,20 +44,20 @@ impl MerchantHandle {
     /// Whether this merchant has a secret to verify webhooks with.
     #[must_use]
     pub fn takes_webhooks(&self) -> bool {
-        self.shared.webhooks.has_secrets()
+        self.present().webhooks.has_secrets()
     }
 
     /// The event in a body, if Stripe has signed it for this merchant and mode. Uses neither the store nor an actor.
     pub fn open_webhook(&self, signature: &Signature<'_>, body: &[u8]) -> Result<StripeEvent, Refusal> {
         let view = self.view();
         let of = Addressee { mode: view.mode, account: view.account.as_ref() };
-        self.shared.webhooks.open(signature, body, (of, self.now()))
+        self.present().webhooks.open(signature, body, (of, self.now()))
     }
 
     /// Counts a webhook that was refused. For each reason the first, the second, the fourth and so on are logged, so
     /// a flood does not fill the disk.
     pub fn webhook_refused(&self, refusal: Refusal) {
-        let Some(times) = self.shared.webhooks.refused(refusal) else { return };
+        let Some(times) = self.present().webhooks.refused(refusal) else { return };
         if times.is_power_of_two() {
             let merchant = &self.tenant().merchant;
             tracing::warn!(%merchant, reason = refusal.into_str(), times, "stripe_webhook_refused");
@@ -67,7 +67,7 @@ impl MerchantHandle {
     /// How many webhooks this process has refused, by reason.
     #[must_use]
     pub fn refused_webhooks(&self) -> BTreeMap<&'static str, u64> {
-        self.shared.webhooks.refusals()
+        self.present().webhooks.refusals()
     }
 
     /// Accepts an event: stores it, and starts its processing in the background once it is durable. An event that is
@@ -75,7 +75,7 @@ impl MerchantHandle {
     pub async fn take_event(&self, event: StripeEvent) -> Result<(), StoreError> {
         let affected = affected_by(&event.kind);
         if affected == Some(Affected::Payment) {
-            self.shared.webhooks.arrived(self.now());
+            self.present().webhooks.arrived(self.now());
         }
         let state = match affected {
             Some(_) => EventState::Waiting,
@@ -94,7 +94,7 @@ impl MerchantHandle {
     /// Makes a reading of Stripe due for the session of an event. The event is done once the session's commit is
     /// durable; until then it remains in the inbox.
     pub async fn follow(&self, event: &StripeEvent) {
-        if self.shared.orphaned_payments.rests(&event.id, self.now()) {
+        if self.present().orphaned_payments.rests(&event.id, self.now()) {
             return;
         }
         match self.recipient_of(event).await {
@@ -170,7 +170,7 @@ impl MerchantHandle {
         payment: PaymentIntentId,
         notification: StripeNotification,
     ) {
-        if !self.shared.orphaned_payments.begin(&event.id, self.now()) {
+        if !self.present().orphaned_payments.begin(&event.id, self.now()) {
             return;
         }
         let (handle, event) = (self.clone(), event.clone());
@@ -183,7 +183,7 @@ impl MerchantHandle {
                 Ok(session) => {
                     let state = if session.is_some() { EventState::Followed } else { EventState::Ignored };
                     handle.followed(&event, session.as_ref(), state).await;
-                    handle.shared.orphaned_payments.end(&event.id);
+                    handle.present().orphaned_payments.end(&event.id);
                 }
                 Err(why) => {
                     let merchant = &handle.tenant().merchant;
@@ -205,7 +205,7 @@ impl MerchantHandle {
             return Ok(Some(session));
         }
         let Some(PaymentIntentSnapshot { id, status, session: Some(session), .. }) =
-            read_own(&self.shared, payment).await?
+            read_own(&self.present(), payment).await?
         else {
             return Ok(None);
         };

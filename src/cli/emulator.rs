@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use clap::Args;
 use secrecy::ExposeSecret as _;
 
-use super::gateway::{Hangup, signal};
+use super::gateway::signal;
 use super::{Configured, problems_error, say};
 use crate::config::tenant::TenantConfig;
 use crate::config::tenants_dir::read_tenants;
@@ -64,7 +64,7 @@ impl Emulate {
             emulator.set_faults(FaultPlan::bad_day(seed));
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let stop = runtime.block_on(async { signal(Hangup::Stops) })?;
+        let stop = runtime.block_on(async { signal(None) })?;
         say(&format!("listening on {}", emulator.base_url()));
         lines.iter().chain(&left_out).for_each(|line| say(line));
         say(&format!("serve against it with GATEWAY__STRIPE__API_BASE={}", emulator.base_url()));

@@ -16,17 +16,18 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use anyhow::Context as _;
 use tokio::runtime::Runtime;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 use super::master_key;
 use crate::actors::{Arbiters, Directory};
 use crate::config::admin_token::AdminToken;
+#[cfg(feature = "emulator")]
 use crate::config::diagnostic::Diagnostic;
 use crate::config::gateway::{GatewayConfig, StoreConfig};
 use crate::config::tenant::TenantConfig;
 use crate::delivery::{Dispatcher, HttpWebhookSender};
 use crate::domain::time::Span;
-use crate::http::admin::{self, Admin, LeftOut, Probes};
+use crate::http::admin::{self, Admin, Probes};
 use crate::http::public::{self, PublicSettings};
 use crate::payments::StripePlaces;
 use crate::payments::{Dependencies, Payees};
@@ -35,7 +36,7 @@ use crate::protocol::links::PublicLinks;
 use crate::runtime::{DiskSpace, Io, Kept, follow_up, retain, sweep, watch_disk};
 use crate::store::SqliteStore;
 use crate::stripe::{StripeTransport, TransportConfig, in_words};
-use crate::tenants::{OpenedTenants, open_folder};
+use crate::tenants::{Folder, FolderStatus, Places, watch_folder};
 
 /// How long open requests may continue after a stop. A checkout that takes longer continues at the next start.
 const GRACE: Duration = Duration::from_secs(25);
@@ -55,8 +56,8 @@ pub(super) struct Needs {
     pub(super) admin: TcpListener,
     /// The environment for secrets named `env:`.
     pub(super) environment: Arc<dyn Environment>,
-    /// The meaning of SIGHUP.
-    pub(super) hangup: Hangup,
+    /// Whether SIGHUP reloads the merchants' files; otherwise it stops the process.
+    pub(super) reloads_on_hangup: bool,
     /// Whether the master key that the database was served with is permanently lost.
     pub(super) master_key_lost: bool,
 }
@@ -64,7 +65,7 @@ pub(super) struct Needs {
 /// A running gateway.
 pub(super) struct Gateway {
     address: SocketAddr,
-    opened: OpenedTenants,
+    opened: Arc<FolderStatus>,
     #[cfg_attr(not(feature = "emulator"), expect(dead_code, reason = "only the demo asks who can be paid"))]
     directory: Arc<Directory>,
     io: Runtime,
@@ -85,8 +86,10 @@ impl Gateway {
     pub(super) fn start(config: GatewayConfig, needs: Needs) -> anyhow::Result<Self> {
         let address = needs.listener.local_addr()?;
         let io = tokio::runtime::Builder::new_multi_thread().thread_name("io").enable_all().build()?;
+        let reload = Arc::new(Notify::new());
         // Registered before the gateway reports that it serves, so that an early signal counts.
-        let stop_signal = Box::pin(io.block_on(async { signal(needs.hangup) })?);
+        let hangup = needs.reloads_on_hangup.then(|| Arc::clone(&reload));
+        let stop_signal = Box::pin(io.block_on(async { signal(hangup) })?);
         let token = config.admin.token.as_ref();
         let token = token.map(|token| AdminToken::load(token, needs.environment.as_ref())).transpose()?;
         let store = io.block_on(open_store(&config.store))?;
@@ -96,7 +99,8 @@ impl Gateway {
         let (stop, stopped) = watch::channel(false);
         let (started, starting) = mpsc::channel();
         let on_thread = move || {
-            serve_on_this_thread(&config, (needs, token, sender), &deps, (&started, stopped));
+            let inputs = Inputs { config: Arc::new(config), needs, token, sender, reload };
+            serve_on_this_thread(inputs, &deps, (&started, stopped));
         };
         let actors = std::thread::Builder::new().name("actors".to_owned()).spawn(on_thread)?;
         let started = starting.recv().context("the gateway's threads could not be started")??;
@@ -122,12 +126,12 @@ impl Gateway {
         self.address
     }
 
-    /// The merchants that it serves.
+    /// The merchants that it served first.
     pub(super) fn merchants(&self) -> &[TenantConfig] {
         &self.opened.merchants
     }
 
-    /// The merchants that are not served although they have a file.
+    /// The merchants that were not served at first although they have a file.
     pub(super) fn left_out(&self) -> Vec<String> {
         self.opened.left_out()
     }
@@ -136,11 +140,6 @@ impl Gateway {
     #[cfg(feature = "emulator")]
     pub(super) fn problems(&self) -> &[Diagnostic] {
         &self.opened.problems
-    }
-
-    /// The same, each with the merchant that its file belongs to.
-    pub(super) fn mistakes(&self) -> impl Iterator<Item = (String, &Diagnostic)> {
-        self.opened.mistakes()
     }
 
     /// Waits until every merchant's Stripe account is verified, so that it can be paid; `false` if it takes too long.
@@ -198,14 +197,23 @@ struct Started {
     admin: ServerHandle,
     probes: Probes,
     directory: Arc<Directory>,
-    opened: OpenedTenants,
+    opened: Arc<FolderStatus>,
     ended: oneshot::Receiver<()>,
+}
+
+/// The inputs of the actors' thread.
+struct Inputs {
+    config: Arc<GatewayConfig>,
+    needs: Needs,
+    token: Option<AdminToken>,
+    sender: HttpWebhookSender,
+    /// Asks for a reload of the merchants.
+    reload: Arc<Notify>,
 }
 
 /// The thread of the actix system, which actors and listener run on.
 fn serve_on_this_thread(
-    config: &GatewayConfig,
-    (needs, token, sender): (Needs, Option<AdminToken>, HttpWebhookSender),
+    Inputs { config, needs, token, sender, reload }: Inputs,
     deps: &Arc<Dependencies>,
     (started, mut stopped): (&mpsc::Sender<anyhow::Result<Started>>, watch::Receiver<bool>),
 ) {
@@ -222,8 +230,9 @@ fn serve_on_this_thread(
             grace_seconds: GRACE.as_secs(),
         };
         // No request is served and Stripe is not asked yet: both wait until all parts are ready.
-        let opening = open_folder(config, needs.environment.as_ref(), (&directory, deps)).await;
-        let opened = match opening {
+        let merchants = (Arc::clone(&directory), Arc::clone(deps));
+        let folder = Arc::new(Folder::new(Arc::clone(&config), needs.environment, merchants));
+        let opened = match folder.reload().await {
             Ok(opened) => opened,
             Err(error) => {
                 let _ = started.send(Err(error.into()));
@@ -231,13 +240,13 @@ fn serve_on_this_thread(
             }
         };
         if opened.merchants.is_empty() {
-            let _ = started.send(Err(no_merchant(config, &opened)));
+            let _ = started.send(Err(no_merchant(&config, &opened)));
             return;
         }
-        let left_out = LeftOut { merchants: opened.left_out(), required: config.tenants.require_all };
         let clock = Arc::clone(&deps.clock);
         let operators = Admin { directory: Arc::clone(&directory), token, clock: Arc::clone(&deps.clock) };
-        let probes = Probes::new(deps, Arc::clone(&directory), left_out);
+        let of_folder = (Arc::clone(&folder), config.tenants.require_all);
+        let probes = Probes::new(deps, Arc::clone(&directory), of_folder);
         let serving = public::serve(needs.listener, Arc::clone(&directory), settings, clock)
             .and_then(|server| Ok((server, admin::serve(needs.admin, operators, probes.clone())?)));
         let (server, admin) = match serving {
@@ -268,6 +277,9 @@ fn serve_on_this_thread(
         deps.io.start(watch_disk(Arc::clone(&deps.disk), room, stopped.clone()));
         deps.io.start(retain(kept, config.retention, clock, stopped.clone()));
         deps.io.start(dispatcher.run(stopped.clone()));
+        let places =
+            Places { tenants: config.tenants.dir.clone(), secrets: config.secrets.dir.path().to_path_buf() };
+        deps.io.start(watch_folder(folder, (places, reload), stopped.clone()));
         let (end, ended) = oneshot::channel();
         let (handle, admin_handle) = (server.handle(), admin.handle());
         let started_well = Started { server: handle, admin: admin_handle, probes, directory, opened, ended };
@@ -284,7 +296,7 @@ fn serve_on_this_thread(
 }
 
 /// Why a gateway without a merchant does not start: it would seem healthy and sell nothing.
-fn no_merchant(config: &GatewayConfig, opened: &OpenedTenants) -> anyhow::Error {
+fn no_merchant(config: &GatewayConfig, opened: &FolderStatus) -> anyhow::Error {
     let dir = config.tenants.dir.display();
     if opened.problems.is_empty() {
         return anyhow::anyhow!(
@@ -368,18 +380,9 @@ fn deps(
     })
 }
 
-/// The meaning of SIGHUP to a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hangup {
-    /// Nothing: operators send it to reload files, which only a restart does.
-    Ignored,
-    /// A stop: the terminal was closed.
-    #[cfg_attr(not(feature = "emulator"), expect(dead_code, reason = "only the demo belongs to a terminal"))]
-    Stops,
-}
-
-/// Waits for a signal to stop and returns its name. Signals count from the call on, not from the first poll.
-pub(super) fn signal(hangup: Hangup) -> std::io::Result<impl Future<Output = &'static str>> {
+/// Waits for a signal to stop and returns its name. SIGHUP notifies `hangup`, and stops where there is none. Signals
+/// count from the call on, not from the first poll.
+pub(super) fn signal(hangup: Option<Arc<Notify>>) -> std::io::Result<impl Future<Output = &'static str>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -389,11 +392,12 @@ pub(super) fn signal(hangup: Hangup) -> std::io::Result<impl Future<Output = &'s
             tokio::select! {
                 _ = terminate.recv() => return "SIGTERM",
                 _ = interrupt.recv() => return "SIGINT",
-                _ = hung_up.recv() => match hangup {
-                    Hangup::Stops => return "SIGHUP",
-                    Hangup::Ignored => {
-                        tracing::warn!(remedy = "restart to have files read anew", "sighup_ignored");
+                _ = hung_up.recv() => match &hangup {
+                    Some(reload) => {
+                        tracing::info!("sighup_received");
+                        reload.notify_one();
                     }
+                    None => return "SIGHUP",
                 },
             }
         }

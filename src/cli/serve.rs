@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::gateway::{Gateway, Hangup, Needs};
+use super::gateway::{Gateway, Needs};
 use super::{Configured, descriptors, for_a_moment, say};
 use crate::config::gateway::{GatewayConfig, LogFilter, LogFormat as ConfiguredFormat};
 use crate::ports::SystemEnvironment;
@@ -60,15 +60,9 @@ impl Serve {
             format!("cannot listen on {admin}; set admin.listen to a free address, such as 127.0.0.1:8091")
         })?;
         tracing::info!(address = %admin.local_addr()?, "admin_listening");
-        let (hangup, master_key_lost) = (Hangup::Ignored, self.master_key_lost);
-        let needs = Needs { listener, admin, environment, hangup, master_key_lost };
+        let master_key_lost = self.master_key_lost;
+        let needs = Needs { listener, admin, environment, reloads_on_hangup: true, master_key_lost };
         let gateway = Gateway::start(config, needs)?;
-        for (merchant, problem) in gateway.mistakes() {
-            tracing::error!(merchant, cause = %problem, "tenant_rejected");
-        }
-        for merchant in gateway.merchants() {
-            tracing::info!(merchant = %merchant.id(), hosts = merchant.hosts().join(" "), "tenant_opened");
-        }
         let address = gateway.address();
         for_a_moment(move || say(&format!("listening on http://{address}")));
         let left_out = gateway.left_out();

@@ -17,7 +17,7 @@ use crate::domain::time::Timestamp;
 use crate::keyring::Keyring;
 
 /// The stored history of merchants that were served before.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Holders {
     /// For each host, the merchant that was served there last, and since when.
     pub hosts: BTreeMap<String, (MerchantId, Timestamp)>,

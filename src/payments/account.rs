@@ -116,18 +116,14 @@ impl Missed {
 }
 
 /// The account that was verified earlier with the merchant's present key; `None` if Stripe must be asked first.
-pub(crate) async fn remembered(
-    deps: &Dependencies,
-    merchant: &MerchantState,
-    given: Option<&AccountId>,
-) -> Option<VerifiedAccount> {
+pub(crate) async fn remembered(deps: &Dependencies, merchant: &MerchantState) -> Option<VerifiedAccount> {
     if !deps.reconciliation.unreconciled(&merchant.tenant).is_empty() {
         return None;
     }
     let KeptAccount { account, key } = deps.store.account(&merchant.tenant).await.ok()??;
     let VerifiedKey { fingerprint, verified_by_stripe } = key?;
     let same_key = deps.keyring.verify_key_fingerprint(&merchant.tenant, &merchant.key, &fingerprint);
-    let agrees = given.is_none_or(|given| *given == account);
+    let agrees = merchant.given_account.as_ref().is_none_or(|given| *given == account);
     let reports = merchant.key_status.reports();
     let verified =
         (same_key && agrees).then_some(VerifiedAccount { account, verified_by_stripe, reports })?;
@@ -140,9 +136,8 @@ pub(crate) async fn remembered(
 pub(crate) async fn verify_account(
     deps: &Dependencies,
     merchant: &MerchantState,
-    given: Option<AccountId>,
 ) -> Result<VerifiedAccount, AccountCheckError> {
-    let verified = verify(deps, merchant, given).await?;
+    let verified = verify(deps, merchant).await?;
     reconcile(deps, merchant, (&verified.account, verified.verified_by_stripe)).await?;
     Ok(verified)
 }
@@ -158,11 +153,8 @@ pub(crate) fn claim(
 }
 
 /// The configured, the verified and the remembered account must agree.
-async fn verify(
-    deps: &Dependencies,
-    merchant: &MerchantState,
-    given: Option<AccountId>,
-) -> Result<VerifiedAccount, AccountCheckError> {
+async fn verify(deps: &Dependencies, merchant: &MerchantState) -> Result<VerifiedAccount, AccountCheckError> {
+    let given = merchant.given_account.clone();
     let payable = merchant.view.load().payments_off.is_none();
     let verification = if payable { Verification::Later } else { Verification::Awaited };
     let (reports, answer) = {

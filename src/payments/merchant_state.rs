@@ -1,10 +1,10 @@
-//! A merchant: its configuration, and the state that its actor publishes.
+//! A merchant: its configuration, and the state that its actor publishes, one generation after the other.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::dependencies::Dependencies;
 use super::key_status::KeyStatus;
@@ -34,78 +34,130 @@ pub struct MerchantSetup {
     pub webhook_secrets: Vec<SecretString>,
 }
 
-/// The state that a merchant's actor publishes and its handles read.
+/// A merchant's present generation. Each piece of work loads it once, so it sees one generation as a whole.
+pub(crate) type PresentMerchant = ArcSwap<MerchantState>;
+
+/// One generation of a merchant: its configuration, and the state that its actor publishes and its handles read.
 #[derive(Debug)]
 pub(crate) struct MerchantState {
     pub(crate) tenant: Tenant,
     pub(crate) view: ArcSwap<MerchantView>,
-    pub(super) stripe: Box<dyn SellerAccount>,
+    pub(super) stripe: Arc<dyn SellerAccount>,
     /// The key of the account.
     pub(super) key: SecretString,
-    pub(crate) limiter: MerchantLimiter,
+    pub(super) given_account: Option<AccountId>,
+    pub(super) shares_account: bool,
+    pub(crate) limiter: Arc<MerchantLimiter>,
     pub(super) gate: Arc<StripeGate>,
-    pub(super) listings: Listings,
-    pub(crate) orphaned_payments: OrphanedPayments,
+    pub(super) listings: Arc<Listings>,
+    pub(crate) orphaned_payments: Arc<OrphanedPayments>,
     /// The endpoint for order events; without one they are kept, and not sent.
     pub(crate) receiver: Option<Receiver>,
     pub(crate) webhooks: WebhookVerifier,
-    pub(super) shares_account: bool,
     /// Whether Stripe itself has confirmed the account of the key. If a restricted key may not read its account,
     /// payments rely on the configuration, but a payment that is not in the listing does not count as absent.
     pub(crate) account_verified_by_stripe: AtomicBool,
-    /// Stripe's reports about the key.
+    /// Stripe's reports about the key. Generations with the same key and account share it.
     pub(crate) key_status: Arc<KeyStatus>,
 }
 
 impl MerchantState {
-    /// The state of a configured merchant.
+    /// The first generation of a configured merchant.
     pub(crate) fn new(setup: &MerchantSetup, deps: &Dependencies) -> Self {
-        let key_status = Arc::new(KeyStatus::default());
         let gate = Arc::new(StripeGate::new(Arc::clone(&deps.places)));
-        let observer = KeyObserver::new({
-            let (gate, key_status) = (Arc::clone(&gate), Arc::clone(&key_status));
-            move |report| {
-                match &report {
-                    KeyReport::Limited { retry_after } => gate.limited(*retry_after),
-                    KeyReport::Taken(_) => gate.not_limited(),
-                    KeyReport::Refused(_) => {}
-                }
-                key_status.observe(report);
-            }
-        });
+        let key_status = Arc::new(KeyStatus::default());
         let tenant = setup.view.tenant();
         let owed = deps.reconciliation.unreconciled(&tenant);
         let records = match owed.iter().map(|marker| marker.restored).max() {
             Some(restored) => Reconciliation::Pending { until: restored + deps.drain },
             None => reliable_records(deps),
         };
-        let view = MerchantView {
-            account: None,
-            payments_off: Some(PaymentsOff::Unverified),
-            records,
-            ..setup.view.clone()
-        };
         Self {
             tenant,
-            key_status,
-            limiter: MerchantLimiter::new(&view.limits),
-            gate,
-            listings: Listings::default(),
-            orphaned_payments: OrphanedPayments::default(),
+            view: ArcSwap::from_pointee(unverified(setup, records)),
+            stripe: deps.stripe.account(setup.key.clone(), observer(&gate, &key_status)),
             key: setup.key.clone(),
+            given_account: setup.given_account.clone(),
+            shares_account: setup.shares_account,
+            limiter: Arc::new(MerchantLimiter::new(&setup.view.limits)),
+            gate,
+            listings: Arc::default(),
+            orphaned_payments: Arc::default(),
             receiver: setup.receiver.clone(),
             webhooks: WebhookVerifier::new(setup.webhook_secrets.clone()),
             account_verified_by_stripe: AtomicBool::new(false),
-            shares_account: setup.shares_account,
-            view: ArcSwap::from_pointee(view),
-            stripe: deps.stripe.account(setup.key.clone(), observer),
+            key_status,
         }
+    }
+
+    /// The next generation, of the same tenant. What is in use at Stripe, the limits' fill and the counts go on. With
+    /// the same key and account, payments go on too; otherwise the account must be verified first.
+    pub(crate) fn next(&self, setup: &MerchantSetup, deps: &Dependencies) -> Self {
+        let present = self.view.load();
+        let is_same_account = self.key.expose_secret() == setup.key.expose_secret()
+            && self.given_account == setup.given_account
+            && self.shares_account == setup.shares_account;
+        let mut view = unverified(setup, present.records);
+        let (stripe, key_status, listings) = if is_same_account {
+            view.account.clone_from(&present.account);
+            view.payments_off.clone_from(&present.payments_off);
+            (Arc::clone(&self.stripe), Arc::clone(&self.key_status), Arc::clone(&self.listings))
+        } else {
+            let key_status = Arc::new(KeyStatus::default());
+            let stripe = deps.stripe.account(setup.key.clone(), observer(&self.gate, &key_status));
+            (stripe, key_status, Arc::default())
+        };
+        let verified = is_same_account && self.account_verified_by_stripe.load(Ordering::Acquire);
+        let limiter = if view.limits == present.limits {
+            Arc::clone(&self.limiter)
+        } else {
+            Arc::new(MerchantLimiter::new(&view.limits))
+        };
+        Self {
+            tenant: self.tenant.clone(),
+            view: ArcSwap::from_pointee(view),
+            stripe,
+            key: setup.key.clone(),
+            given_account: setup.given_account.clone(),
+            shares_account: setup.shares_account,
+            limiter,
+            gate: Arc::clone(&self.gate),
+            listings,
+            orphaned_payments: Arc::clone(&self.orphaned_payments),
+            receiver: setup.receiver.clone(),
+            webhooks: self.webhooks.with_secrets(setup.webhook_secrets.clone()),
+            account_verified_by_stripe: AtomicBool::new(verified),
+            key_status,
+        }
+    }
+
+    /// Whether both generations use the same key and account.
+    pub(crate) fn has_account_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.key_status, &other.key_status)
     }
 
     /// Whether the merchant's key belongs to this account.
     pub(crate) fn key_opens(&self, account: &AccountId) -> bool {
         self.view.load().account.as_ref() == Some(account)
     }
+}
+
+/// A configured view before its account is known.
+fn unverified(setup: &MerchantSetup, records: Reconciliation) -> MerchantView {
+    MerchantView { account: None, payments_off: Some(PaymentsOff::Unverified), records, ..setup.view.clone() }
+}
+
+/// Passes Stripe's reports about a key on.
+fn observer(gate: &Arc<StripeGate>, key_status: &Arc<KeyStatus>) -> KeyObserver {
+    let (gate, key_status) = (Arc::clone(gate), Arc::clone(key_status));
+    KeyObserver::new(move |report| {
+        match &report {
+            KeyReport::Limited { retry_after } => gate.limited(*retry_after),
+            KeyReport::Taken(_) => gate.not_limited(),
+            KeyReport::Refused(_) => {}
+        }
+        key_status.observe(report);
+    })
 }
 
 /// The records of a merchant without a pending restore.

@@ -26,7 +26,7 @@ mod webhook_verifier;
 
 pub use dependencies::Dependencies;
 pub use merchant_state::MerchantSetup;
-pub(crate) use merchant_state::MerchantState;
+pub(crate) use merchant_state::{MerchantState, PresentMerchant};
 pub use payees::{Payee, Payees};
 pub use records::Records;
 pub use stripe_budget::StripePlaces;

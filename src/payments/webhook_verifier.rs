@@ -1,6 +1,7 @@
 //! Verifies Stripe's webhooks to a merchant, counts the refused ones, and records whether they arrive.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use secrecy::SecretString;
@@ -18,6 +19,12 @@ const LATELY: Span = Span::hours(1);
 #[derive(Debug, Default)]
 pub(crate) struct WebhookVerifier {
     secrets: Vec<SecretString>,
+    counts: Arc<Counts>,
+}
+
+/// What has arrived; it goes on when the secrets change.
+#[derive(Debug, Default)]
+struct Counts {
     /// When the last webhook about a payment arrived, in milliseconds; zero before the first.
     last: AtomicI64,
     refused: [AtomicU64; Refusal::VARIANTS.len()],
@@ -28,9 +35,14 @@ impl WebhookVerifier {
         Self { secrets, ..Self::default() }
     }
 
+    /// The same counts, with other secrets.
+    pub(crate) fn with_secrets(&self, secrets: Vec<SecretString>) -> Self {
+        Self { secrets, counts: Arc::clone(&self.counts) }
+    }
+
     /// Whether webhooks about payments have arrived lately.
     pub(crate) fn arrive(&self, now: Timestamp) -> bool {
-        Timestamp::from_millis(self.last.load(Ordering::Relaxed)).is_within(LATELY, now)
+        Timestamp::from_millis(self.counts.last.load(Ordering::Relaxed)).is_within(LATELY, now)
     }
 
     /// Whether there is a secret to verify webhooks with.
@@ -51,7 +63,7 @@ impl WebhookVerifier {
 
     /// Records that a webhook about a payment has arrived.
     pub(crate) fn arrived(&self, now: Timestamp) {
-        self.last.store(now.as_millis(), Ordering::Relaxed);
+        self.counts.last.store(now.as_millis(), Ordering::Relaxed);
     }
 
     /// Counts a refused webhook; returns how many were refused for this reason.
@@ -61,11 +73,11 @@ impl WebhookVerifier {
 
     /// How many were refused, by reason.
     pub(crate) fn refusals(&self) -> BTreeMap<&'static str, u64> {
-        let counts = self.refused.iter().map(|count| count.load(Ordering::Relaxed));
-        Refusal::VARIANTS.iter().map(super::super::stripe::webhook::Refusal::into_str).zip(counts).collect()
+        let counts = self.counts.refused.iter().map(|count| count.load(Ordering::Relaxed));
+        Refusal::VARIANTS.iter().map(Refusal::into_str).zip(counts).collect()
     }
 
     fn count(&self, refusal: Refusal) -> Option<&AtomicU64> {
-        self.refused.get(Refusal::VARIANTS.iter().position(|known| *known == refusal)?)
+        self.counts.refused.get(Refusal::VARIANTS.iter().position(|known| *known == refusal)?)
     }
 }

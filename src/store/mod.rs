@@ -2,7 +2,8 @@
 //!
 //! Must not import: actix, reqwest, `stripe`, `protocol`. Invariants: a [`Commit`] is one transaction, all or
 //! nothing; a session row changes only from the version that was read; one token hash starts one attempt, ever; every
-//! call names its tenant, except [`Store::tenants_with_due_sessions`], [`Store::holdings`], [`Store::serve_hosts`],
+//! call names its tenant, except [`Store::tenants_with_due_sessions`], [`Store::holdings`], [`Store::serve_tenants`],
+//! [`Store::served_config`],
 //! [`Outbox::tenants_with_due_events`], [`Inbox::waiting_events`] and [`Retention::unpaid`], whose rows name theirs,
 //! and [`Inbox::forget_events`] and [`Retention::forget_contents`].
 
@@ -22,7 +23,7 @@ pub use outbox::{
 };
 pub use reconciliation::{RestoreMarker, RestoreMarkers};
 pub use retention::{Erasure, Retention, Swept, Unpaid, UnpaidEnded, UnpaidOpen};
-pub use served::{Forgetting, Holdings, ServedHost};
+pub use served::{Forgetting, Holdings, ServedHost, ServedTenant};
 pub use sqlite::{BackupError, OpenError, OpenTrouble, Restored, SqliteStore, back_up, restore};
 
 use async_trait::async_trait;
@@ -32,7 +33,8 @@ use crate::domain::checkout::model::{
     TimelineEntry, Version,
 };
 use crate::domain::ids::{
-    AccountId, AttemptNumber, FlagId, OrderId, OrderNumber, RefundNumber, SessionId, SptHash, Tenant,
+    AccountId, AttemptNumber, FlagId, MerchantId, OrderId, OrderNumber, RefundNumber, SessionId, SptHash,
+    Tenant,
 };
 use crate::domain::money::Money;
 use crate::domain::order::OrderState;
@@ -132,10 +134,12 @@ pub trait Store: Send + Sync + 'static {
     /// The hosts on which merchants were last served, and their accounts.
     async fn holdings(&self) -> Result<Holdings, StoreError>;
 
-    /// Records that each of these tenants is served on these hosts from now on, and on no other. A host that it
-    /// already had keeps its start time.
-    async fn serve_hosts(&self, served: Vec<(Tenant, Vec<String>)>, now: Timestamp)
-    -> Result<(), StoreError>;
+    /// Records that each of these tenants is served with this configuration from now on, on these hosts and on no
+    /// other. A host that it already had keeps its start time.
+    async fn serve_tenants(&self, served: Vec<ServedTenant>, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The configuration that a merchant was last served with, in either mode: its file may be unreadable now.
+    async fn served_config(&self, merchant: &MerchantId) -> Result<Option<String>, StoreError>;
 
     /// Whether writes are durable now: by the last write, or by a small one that is made as a trial. It belongs to no
     /// tenant.

@@ -12,6 +12,15 @@ pub struct Holdings {
     pub accounts: Vec<(Tenant, KeptAccount)>,
 }
 
+/// What a merchant is served with from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServedTenant {
+    pub tenant: Tenant,
+    pub hosts: Vec<String>,
+    /// The text of its file, with references to secrets and no secrets.
+    pub config: String,
+}
+
 /// A host, and the merchant that was last served there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServedHost {

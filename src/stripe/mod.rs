@@ -31,6 +31,7 @@ pub use transport::{StripeTransport, TransportConfig, TransportError, why_no_cli
 pub use words::in_words;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
@@ -362,8 +363,8 @@ impl StripeAccount {
 }
 
 impl Stripe for StripeTransport {
-    fn account(&self, key: SecretString, observer: KeyObserver) -> Box<dyn SellerAccount> {
-        Box::new(StripeAccount::new(self.clone(), key, observer))
+    fn account(&self, key: SecretString, observer: KeyObserver) -> Arc<dyn SellerAccount> {
+        Arc::new(StripeAccount::new(self.clone(), key, observer))
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
@@ -30,7 +31,7 @@ pub struct Window {
 /// Stripe: accounts, each accessed with its key.
 pub trait Stripe: Send + Sync + 'static {
     /// The account of `key`; `observer` is notified of Stripe's reports about the key.
-    fn account(&self, key: SecretString, observer: KeyObserver) -> Box<dyn SellerAccount>;
+    fn account(&self, key: SecretString, observer: KeyObserver) -> Arc<dyn SellerAccount>;
 }
 
 /// The calls of payments to one merchant's account. An answer may take as long as the deadline of its request.

@@ -1,79 +1,237 @@
-//! Merchants from files: `tenants/{id}.toml`.
+//! Merchants from files: `tenants/{id}.toml`, at the start and whenever they change.
 //!
-//! Invariant: the stored history of served merchants is read, and updated, before any merchant is served.
+//! Invariants: the stored history of served merchants is read, and updated, before any merchant is served; a change
+//! that cannot be applied leaves the merchant as it is.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
+
+use super::status::FolderStatus;
 use crate::actors::Directory;
 use crate::config::claims::{HeldAccount, Holders};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::gateway::GatewayConfig;
-use crate::config::tenant::{TenantConfig, WebhookSecrets};
-use crate::config::tenants_dir::read_tenants;
+use crate::config::tenant::{TenantConfig, TenantSecrets, WebhookSecrets, parse_tenant};
+use crate::config::tenants_dir::{TenantsRead, read_tenant_files, tenant_files};
 use crate::config::usable::{UsableMerchant, usable};
 use crate::delivery::Receiver;
+use crate::domain::ids::MerchantId;
 use crate::payments::{Dependencies, MerchantSetup, Payee};
 use crate::ports::Environment;
-use crate::store::{Holdings, StoreError};
+use crate::store::{Holdings, ServedTenant, StoreError};
 
 /// The number of a merchant's first configuration in a process.
 const FIRST_GENERATION: u64 = 1;
 
-/// The result of opening a folder.
-#[derive(Debug, Default)]
-pub struct OpenedTenants {
-    /// The merchants that are served now.
-    pub merchants: Vec<TenantConfig>,
-    pub problems: Vec<Diagnostic>,
+/// The folder of merchants, and what of it is served.
+pub struct Folder {
+    config: Arc<GatewayConfig>,
+    environment: Arc<dyn Environment>,
+    directory: Arc<Directory>,
+    deps: Arc<Dependencies>,
+    /// The configuration that each merchant is served with. Held during a reload, so that there is one at a time.
+    served: Mutex<BTreeMap<MerchantId, ServedMerchant>>,
+    status: ArcSwap<FolderStatus>,
 }
 
-impl OpenedTenants {
-    /// The merchants that were rejected, by the names of their files.
+/// The configuration that a merchant is served with.
+struct ServedMerchant {
+    merchant: UsableMerchant,
+    generation: u64,
+}
+
+/// The content of the folder.
+struct FolderRead {
+    usable: Vec<UsableMerchant>,
+    problems: Vec<Diagnostic>,
+    /// The merchants that have a file, whatever is in it.
+    present: BTreeSet<MerchantId>,
+}
+
+/// Why the folder was not read.
+enum NotRead {
+    Folder(Diagnostic),
+    /// The process stops.
+    Lost,
+}
+
+impl Folder {
+    /// A folder of which nothing is served yet.
     #[must_use]
-    pub fn left_out(&self) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        for (name, _) in self.mistakes() {
-            if !names.contains(&name) {
-                names.push(name);
+    pub fn new(
+        config: Arc<GatewayConfig>,
+        environment: Arc<dyn Environment>,
+        (directory, deps): (Arc<Directory>, Arc<Dependencies>),
+    ) -> Self {
+        Self { config, environment, directory, deps, served: Mutex::default(), status: ArcSwap::default() }
+    }
+
+    /// What is served of it, and its problems.
+    #[must_use]
+    pub fn status(&self) -> Arc<FolderStatus> {
+        self.status.load_full()
+    }
+
+    /// Reads every file of the folder, and its secrets, and applies what has changed. Merchants that are valid and
+    /// claim nothing of another one's are opened, or get their next generation. A merchant whose file is wrong, or
+    /// whose secrets are missing, goes on as it is. One without a file is removed.
+    pub async fn reload(&self) -> Result<Arc<FolderStatus>, StoreError> {
+        let mut served = self.served.lock().await;
+        let holders = holders(&self.deps).await?;
+        let reading = async {
+            let read = self.read(&holders, BTreeMap::new()).await?;
+            let earlier = self.earlier_configs(&read, &served).await;
+            // Without a running merchant that could go on, the last good configuration is served.
+            if earlier.is_empty() { Ok(read) } else { self.read(&holders, earlier).await }
+        };
+        let FolderRead { usable, problems, present } = match reading.await {
+            Ok(read) => read,
+            Err(NotRead::Folder(problem)) => return Ok(self.publish(vec![problem], &served)),
+            Err(NotRead::Lost) => return Ok(self.status()),
+        };
+        let changed: Vec<UsableMerchant> = usable
+            .into_iter()
+            .filter(|merchant| served.get(merchant.tenant.id()).is_none_or(|now| now.differs_from(merchant)))
+            .collect();
+        self.remember(&changed).await;
+        let new = changed.iter().filter(|merchant| !served.contains_key(merchant.tenant.id()));
+        claim_accounts(&self.deps, new, &holders);
+        for merchant in changed {
+            self.apply(merchant, &mut served).await;
+        }
+        let gone: Vec<MerchantId> = served.keys().filter(|id| !present.contains(*id)).cloned().collect();
+        for merchant in gone {
+            self.directory.remove(&merchant);
+            served.remove(&merchant);
+            tracing::warn!(%merchant, remedy = "put its file back to serve it again", "tenant_removed");
+        }
+        self.directory.forget_hosts();
+        Ok(self.publish(problems, &served))
+    }
+
+    /// Reads the folder where work may block. `earlier` are configurations for merchants that cannot be served with
+    /// their files; the files' problems remain problems.
+    async fn read(
+        &self,
+        holders: &Holders,
+        earlier: BTreeMap<MerchantId, String>,
+    ) -> Result<FolderRead, NotRead> {
+        let (config, environment) = (Arc::clone(&self.config), Arc::clone(&self.environment));
+        let holders = holders.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let dir = &config.tenants.dir;
+            let files = tenant_files(dir).map_err(NotRead::Folder)?;
+            let read = read_tenant_files(&files, &config.public.base_hosts);
+            let valid = read.tenants.iter().map(TenantConfig::id);
+            let present = valid.chain(read.unread.keys()).cloned().collect();
+            let mut unread = read.unread.clone();
+            let (mut found, problems) = usable(read, &config, environment.as_ref(), &holders);
+            if !earlier.is_empty() {
+                let parse =
+                    |(id, text): (&MerchantId, &String)| parse_tenant(&dir.join(format!("{id}.toml")), text);
+                let earlier: Vec<TenantConfig> = earlier.iter().filter_map(|kept| parse(kept).ok()).collect();
+                unread.retain(|id, _| earlier.iter().all(|tenant| tenant.id() != id));
+                let tenants = found.into_iter().map(|merchant| merchant.tenant).chain(earlier).collect();
+                let read = TenantsRead { tenants, unread, problems: Vec::new() };
+                (found, _) = usable(read, &config, environment.as_ref(), &holders);
+            }
+            Ok(FolderRead { usable: found, problems, present })
+        });
+        reading.await.unwrap_or(Err(NotRead::Lost))
+    }
+
+    /// The stored configurations of merchants that have a file, cannot be served with it, and are not served now.
+    async fn earlier_configs(
+        &self,
+        read: &FolderRead,
+        served: &BTreeMap<MerchantId, ServedMerchant>,
+    ) -> BTreeMap<MerchantId, String> {
+        let usable: BTreeSet<&MerchantId> = read.usable.iter().map(|merchant| merchant.tenant.id()).collect();
+        let wrong = read.present.iter().filter(|id| !usable.contains(id) && !served.contains_key(*id));
+        let mut earlier = BTreeMap::new();
+        for id in wrong {
+            match self.deps.store.served_config(id).await {
+                Ok(config) => earlier.extend(config.map(|config| (id.clone(), config))),
+                Err(error) => tracing::warn!(merchant = %id, cause = %error, "served_config_not_read"),
             }
         }
-        names
+        earlier
     }
 
-    /// Each problem, with the merchant that its file belongs to.
-    pub fn mistakes(&self) -> impl Iterator<Item = (String, &Diagnostic)> {
-        self.problems.iter().map(|problem| {
-            let name = problem.file.file_stem().unwrap_or_default().to_string_lossy();
-            (name.escape_debug().to_string(), problem)
-        })
+    async fn apply(&self, merchant: UsableMerchant, served: &mut BTreeMap<MerchantId, ServedMerchant>) {
+        let id = merchant.tenant.id().clone();
+        let generation = served.get(&id).map_or(FIRST_GENERATION, |now| now.generation + 1);
+        if !self.directory.apply(&setup(&merchant, generation)).await {
+            tracing::error!(merchant = %id, generation, "tenant_not_applied");
+            return;
+        }
+        let hosts = merchant.tenant.hosts().join(" ");
+        if generation == FIRST_GENERATION {
+            tracing::info!(merchant = %id, hosts, "tenant_opened");
+        } else {
+            tracing::info!(merchant = %id, hosts, generation, "tenant_changed");
+        }
+        served.insert(id, ServedMerchant { merchant, generation });
+    }
+
+    /// Publishes the status, and logs the problems that were not there before.
+    fn publish(
+        &self,
+        problems: Vec<Diagnostic>,
+        served: &BTreeMap<MerchantId, ServedMerchant>,
+    ) -> Arc<FolderStatus> {
+        let tenants = served.values().map(|now| now.merchant.tenant.clone()).collect();
+        let status = Arc::new(FolderStatus::new(tenants, problems));
+        let before = self.status.swap(Arc::clone(&status));
+        for (merchant, problem) in status.mistakes().filter(|mistake| !before.has(mistake)) {
+            let keeps_on = status.is_served(&merchant);
+            tracing::error!(merchant, cause = %problem, keeps_on, "tenant_rejected");
+        }
+        status
+    }
+
+    /// Stores what each merchant is served with from now on. All merchants of a reload get the same moment, so
+    /// none of them comes first.
+    async fn remember(&self, changed: &[UsableMerchant]) {
+        if changed.is_empty() {
+            return;
+        }
+        let served = changed.iter().map(|UsableMerchant { tenant, .. }| ServedTenant {
+            tenant: tenant.tenant(),
+            hosts: tenant.hosts().to_vec(),
+            config: tenant.source().to_owned(),
+        });
+        let now = self.deps.clock.now();
+        if let Err(error) = self.deps.store.serve_tenants(served.collect(), now).await {
+            tracing::warn!(cause = %error, "served_tenants_not_kept");
+        }
     }
 }
 
-/// Reads every file of the folder of merchants, and its secrets, and opens the merchants that are valid and claim
-/// nothing of another one's.
-pub async fn open_folder(
-    config: &GatewayConfig,
-    environment: &dyn Environment,
-    (directory, deps): (&Directory, &Arc<Dependencies>),
-) -> Result<OpenedTenants, StoreError> {
-    let holders = holders(deps).await?;
-    let read = read_tenants(&config.tenants.dir, &config.public.base_hosts);
-    let (usable, problems) = usable(read, config, environment, &holders);
-    remember(deps, &usable).await;
-    claim_accounts(deps, &usable, &holders);
-    let mut opened = OpenedTenants { merchants: Vec::new(), problems };
-    for UsableMerchant { tenant, secrets } in usable {
-        directory.open(&MerchantSetup {
-            view: tenant.view(FIRST_GENERATION, None),
-            given_account: tenant.account().cloned(),
-            shares_account: tenant.shared_account(),
-            key: secrets.stripe_key,
-            receiver: secrets.webhook.map(receiver),
-            webhook_secrets: secrets.stripe_webhooks,
-        });
-        opened.merchants.push(tenant);
+impl ServedMerchant {
+    fn differs_from(&self, other: &UsableMerchant) -> bool {
+        let UsableMerchant { tenant, secrets } = &self.merchant;
+        tenant.source() != other.tenant.source() || !secrets.are(&other.secrets)
     }
-    Ok(opened)
+}
+
+fn setup(UsableMerchant { tenant, secrets }: &UsableMerchant, generation: u64) -> MerchantSetup {
+    let TenantSecrets { stripe_key, stripe_webhooks, webhook } = secrets;
+    MerchantSetup {
+        view: tenant.view(generation, None),
+        given_account: tenant.account().cloned(),
+        shares_account: tenant.shared_account(),
+        key: stripe_key.clone(),
+        receiver: webhook.as_ref().map(receiver),
+        webhook_secrets: stripe_webhooks.clone(),
+    }
+}
+
+fn receiver(WebhookSecrets { url, secrets }: &WebhookSecrets) -> Receiver {
+    Receiver { url: url.clone(), secrets: secrets.clone() }
 }
 
 /// The hosts and accounts of the merchants that were served before.
@@ -89,21 +247,10 @@ async fn holders(deps: &Arc<Dependencies>) -> Result<Holders, StoreError> {
     Ok(Holders { hosts: hosts.collect(), accounts: accounts.collect(), keyring })
 }
 
-/// Stores the hosts that each merchant is served on from now on. All merchants of a start get the same moment, so
-/// none of them comes first.
-async fn remember(deps: &Arc<Dependencies>, usable: &[UsableMerchant]) {
-    let served =
-        usable.iter().map(|UsableMerchant { tenant, .. }| (tenant.tenant(), tenant.hosts().to_vec()));
-    if let Err(error) = deps.store.serve_hosts(served.collect(), deps.clock.now()).await {
-        tracing::warn!(cause = %error, "served_hosts_not_kept");
-    }
-}
-
-/// Gives every merchant its stored account, before any key is verified; the merchant that has been served the longest
-/// comes first.
-fn claim_accounts(deps: &Dependencies, usable: &[UsableMerchant], holders: &Holders) {
-    let mut known: Vec<_> = usable
-        .iter()
+/// Gives every new merchant its stored account, before any key is verified; the merchant that has been served the
+/// longest comes first.
+fn claim_accounts<'a>(deps: &Dependencies, new: impl Iterator<Item = &'a UsableMerchant>, holders: &Holders) {
+    let mut known: Vec<_> = new
         .filter_map(|UsableMerchant { tenant, .. }| {
             Some((holders.standing(tenant.id()), tenant, holders.accounts.get(&tenant.tenant())?))
         })
@@ -113,7 +260,4 @@ fn claim_accounts(deps: &Dependencies, usable: &[UsableMerchant], holders: &Hold
         let (merchant, shares) = (tenant.id().clone(), tenant.shared_account());
         deps.payees.remember(account, Payee { merchant, shares, verified_by_stripe: *verified_by_stripe });
     }
-}
-fn receiver(found: WebhookSecrets) -> Receiver {
-    Receiver { url: found.url, secrets: found.secrets }
 }

@@ -1,8 +1,12 @@
-//! The source of merchants, and their way into the directory: today a folder of files.
+//! The source of merchants, and their way into the directory: a folder of files, read again whenever it changes.
 //!
-//! Must not import: `http`, `cli`. Invariant: an invalid file, or one whose secrets are missing, is reported and left
-//! out; it never affects another merchant.
+//! Must not import: `http`, `cli`. Invariant: an invalid file, or one whose secrets are missing, is reported; its
+//! merchant goes on with its last good configuration, and no other merchant is affected.
 
 mod folder;
+mod status;
+mod watch;
 
-pub use folder::{OpenedTenants, open_folder};
+pub use folder::Folder;
+pub use status::FolderStatus;
+pub use watch::{Places, watch_folder};

@@ -3,6 +3,7 @@
 mod absence;
 mod agreement;
 mod answers;
+mod boundaries;
 mod callers;
 mod clock;
 mod decisions;

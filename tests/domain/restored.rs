@@ -353,3 +353,10 @@ fn a_payment_lost_by_a_restore_clears_an_earlier_decline_notice() {
     is_given_up(&transition);
     assert_eq!(transition.next.notice, None);
 }
+
+#[test]
+fn a_payment_without_an_attempts_number_takes_no_number() {
+    let harness = DriverHarness::ready();
+    let seen = PaymentIntentSnapshot { attempt: None, ..paid(&harness, 1) };
+    assert_eq!(payment(&harness, &seen).next.attempts, harness.session().attempts);
+}

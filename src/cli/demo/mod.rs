@@ -16,7 +16,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::emulator::machine_clock;
-use super::gateway::{Gateway, Hangup, Needs};
+use super::gateway::{Gateway, Needs};
 use super::{problems_error, say};
 use crate::config::gateway::{GatewayConfig, LogFilter};
 use crate::config::secrets::SecretRef;
@@ -97,7 +97,7 @@ impl Demo {
             .map_err(|problems| problems_error(&problems))?;
         let admin_address = admin.local_addr()?;
         let environment = Arc::new(environment);
-        let needs = Needs { listener, admin, environment, hangup: Hangup::Stops, master_key_lost: false };
+        let needs = Needs { listener, admin, environment, reloads_on_hangup: false, master_key_lost: false };
         let gateway = Gateway::start(config, needs)?;
         if !gateway.problems().is_empty() {
             let problems = problems_error(gateway.problems());

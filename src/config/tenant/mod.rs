@@ -14,7 +14,7 @@ mod webhook;
 
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::diagnostic::{Diagnostic, Place, quoted};
 use super::document::{Section, Source};
@@ -58,6 +58,24 @@ pub struct TenantSecrets {
     pub stripe_webhooks: Vec<SecretString>,
     /// The receiver of its order events, and the signing secrets.
     pub webhook: Option<WebhookSecrets>,
+}
+
+impl TenantSecrets {
+    /// Whether the other ones are the same.
+    #[must_use]
+    pub fn are(&self, other: &Self) -> bool {
+        let same = |these: &[SecretString], those: &[SecretString]| {
+            these.iter().map(ExposeSecret::expose_secret).eq(those.iter().map(ExposeSecret::expose_secret))
+        };
+        let same_receiver = match (&self.webhook, &other.webhook) {
+            (None, None) => true,
+            (Some(this), Some(that)) => this.url == that.url && same(&this.secrets, &that.secrets),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        same_receiver
+            && self.stripe_key.expose_secret() == other.stripe_key.expose_secret()
+            && same(&self.stripe_webhooks, &other.stripe_webhooks)
+    }
 }
 
 impl TenantConfig {
@@ -234,6 +252,7 @@ fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<TenantConfig> {
     let name = name.and_then(|field| values::line(&field, LONGEST_NAME));
     let language = read_language(&root);
     let mode = read_mode(&root);
+    let status = read_status(&root);
     let (hosts, host_places) = presence::read_hosts(&root).into_iter().unzip();
     let currency = read_currency(&root);
     let amounts = Amounts(currency);
@@ -281,7 +300,7 @@ fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<TenantConfig> {
         links,
         chatgpt,
         limits,
-        status: MerchantStatus::Serving,
+        status,
         records: Reconciliation::NotRestored,
     };
     Some(TenantConfig {
@@ -322,6 +341,11 @@ fn read_mode(root: &Section<'_>) -> Option<Mode> {
             None
         }
     }
+}
+
+fn read_status(root: &Section<'_>) -> MerchantStatus {
+    let words = [("active", MerchantStatus::Serving), ("suspended", MerchantStatus::Suspended)];
+    root.field("status").and_then(|field| field.choice(&words)).unwrap_or(MerchantStatus::Serving)
 }
 
 fn read_language(root: &Section<'_>) -> Language {

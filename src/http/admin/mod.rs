@@ -24,7 +24,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::{ErrorHandlers, NormalizePath};
 use actix_web::{App, web};
 
-pub use probes::{LeftOut, Probes};
+pub use probes::Probes;
 
 use super::listener::{self, Listening};
 use crate::actors::Directory;

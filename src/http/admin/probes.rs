@@ -1,7 +1,6 @@
 //! `/livez` and `/readyz`: for the systems that start, monitor and drain the process. They need no token, and about
 //! merchants they report only which are rejected or take no payments, and why.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,6 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::payments::Dependencies;
 use crate::runtime::DiskSpace;
 use crate::store::Store;
+use crate::tenants::Folder;
 
 /// How long the store may take to answer a probe, which may include a write.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -29,34 +29,26 @@ pub struct Probes {
     disk: Arc<DiskSpace>,
     directory: Arc<Directory>,
     stopping: Arc<AtomicBool>,
-    left_out: Arc<LeftOut>,
-}
-
-/// The merchants that should be served and cannot be.
-#[derive(Debug, Default)]
-pub struct LeftOut {
-    /// Their ids, or the names of their files if those are not valid ids.
-    pub merchants: Vec<String>,
-    /// Whether the gateway is not ready without them.
-    pub required: bool,
-}
-
-impl fmt::Display for LeftOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "left out: {}; `merchant-gateway check` says why", some_of(&self.merchants))
-    }
+    folder: Arc<Folder>,
+    /// Whether the gateway is not ready while a merchant is left out.
+    all_required: bool,
 }
 
 impl Probes {
     /// The probes of a gateway in service.
     #[must_use]
-    pub fn new(deps: &Dependencies, directory: Arc<Directory>, left_out: LeftOut) -> Self {
+    pub fn new(
+        deps: &Dependencies,
+        directory: Arc<Directory>,
+        (folder, all_required): (Arc<Folder>, bool),
+    ) -> Self {
         Self {
             store: Arc::clone(&deps.store),
             disk: Arc::clone(&deps.disk),
             directory,
             stopping: Arc::new(AtomicBool::new(false)),
-            left_out: Arc::new(left_out),
+            folder,
+            all_required,
         }
     }
 
@@ -111,10 +103,16 @@ async fn readyz(probes: web::Data<Probes>) -> HttpResponse {
         let named: Vec<String> = off.iter().map(|(merchant, why)| format!("{merchant} ({why})")).collect();
         notes.push(format!("take no payments: {}", some_of(&named)));
     }
-    let left_out = (!probes.left_out.merchants.is_empty()).then(|| probes.left_out.to_string());
+    let status = probes.folder.status();
+    let wrong = |what: &str, merchants: &[String]| {
+        (!merchants.is_empty())
+            .then(|| format!("{what}: {}; `merchant-gateway check` says why", some_of(merchants)))
+    };
+    notes.extend(wrong("keep their last good configuration", &status.outdated()));
+    let left_out = wrong("left out", &status.left_out());
     // The reason comes first, before the notes.
     let why = match probes.why_not_ready().await {
-        None if probes.left_out.required => left_out,
+        None if probes.all_required => left_out,
         why => {
             notes.extend(left_out);
             why

@@ -51,13 +51,13 @@ use super::{
     AttemptRow, Claim, Commit, CommitError, DeliveriesQuery, Delivery, DeliveryResult, DeliveryState,
     DueQuery, DueSession, Erasure, EventState, FlagsQuery, Forgetting, Holdings, Inbox, KeptAccount,
     KeptEvent, KeptFlag, Loaded, OrdersPage, OrdersQuery, Outbox, RefundRow, Resolution, RestoreMarker,
-    RestoreMarkers, Retention, Store, StoreError, Swept, Unpaid, UnpaidEnded, UnpaidOpen, VerifiedKey,
-    WaitingEvent,
+    RestoreMarkers, Retention, ServedTenant, Store, StoreError, Swept, Unpaid, UnpaidEnded, UnpaidOpen,
+    VerifiedKey, WaitingEvent,
 };
 use crate::domain::checkout::model::{Flag, NotBegun, PlacedOrder, Priority, TimelineEntry, Version};
 use crate::domain::ids::{
-    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, PaymentIntentId, RefundNumber, SessionId,
-    SptHash, StripeEventId, Tenant,
+    AccountId, AttemptNumber, FlagId, MerchantId, OrderEventId, OrderId, PaymentIntentId, RefundNumber,
+    SessionId, SptHash, StripeEventId, Tenant,
 };
 use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::stripe_event::StripeEvent;
@@ -270,12 +270,12 @@ impl Store for SqliteStore {
         self.read(served::holdings(self.readers.clone())).await
     }
 
-    async fn serve_hosts(
-        &self,
-        served: Vec<(Tenant, Vec<String>)>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    async fn serve_tenants(&self, served: Vec<ServedTenant>, now: Timestamp) -> Result<(), StoreError> {
         self.write(|asked| Write::Served(served, now, asked)).await
+    }
+
+    async fn served_config(&self, merchant: &MerchantId) -> Result<Option<String>, StoreError> {
+        self.read(served::config(self.readers.clone(), merchant.clone())).await
     }
 
     async fn writable(&self) -> Result<(), StoreError> {

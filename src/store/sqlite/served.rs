@@ -6,9 +6,9 @@ use super::bind::BindTenant as _;
 use super::failure::Failure;
 use super::reader::failed;
 use super::rows;
-use crate::domain::ids::{AccountId, Tenant};
+use crate::domain::ids::{AccountId, MerchantId, Tenant};
 use crate::domain::time::Timestamp;
-use crate::store::{Forgetting, Holdings, KeptAccount, ServedHost, StoreError, VerifiedKey};
+use crate::store::{Forgetting, Holdings, KeptAccount, ServedHost, ServedTenant, StoreError, VerifiedKey};
 
 #[derive(sqlx::FromRow)]
 struct AccountRecord {
@@ -46,13 +46,31 @@ pub(super) async fn holdings(readers: SqlitePool) -> Result<Holdings, StoreError
     Ok(holdings)
 }
 
-/// Records that each tenant is served on these hosts from now on, and on no other.
+/// The configuration that a merchant was last served with.
+pub(super) async fn config(readers: SqlitePool, merchant: MerchantId) -> Result<Option<String>, StoreError> {
+    sqlx::query_scalar("SELECT config FROM served_configs WHERE tenant = ?1 ORDER BY since DESC LIMIT 1")
+        .bind(merchant.as_str())
+        .fetch_optional(&readers)
+        .await
+        .map_err(failed)
+}
+
+/// Records that each tenant is served with its configuration from now on, on its hosts and on no other.
 pub(super) async fn serve(
     connection: &mut SqliteConnection,
-    served: &[(Tenant, Vec<String>)],
+    served: &[ServedTenant],
     now: Timestamp,
 ) -> Result<(), Failure<StoreError>> {
-    for (tenant, hosts) in served {
+    for ServedTenant { tenant, hosts, config } in served {
+        sqlx::query(
+            "INSERT INTO served_configs (tenant, mode, config, since) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (tenant, mode) DO UPDATE SET config = excluded.config, since = excluded.since",
+        )
+        .tenant(tenant)
+        .bind(config)
+        .bind(now.as_millis())
+        .execute(&mut *connection)
+        .await?;
         let known: Vec<String> =
             sqlx::query_scalar("SELECT host FROM served_hosts WHERE tenant = ?1 AND mode = ?2")
                 .tenant(tenant)

@@ -24,7 +24,7 @@ use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
 use crate::store::{
     Claim, CommitError, Delivery, DeliveryResult, Erasure, EventState, Forgetting, KeptAccount, KeptEvent,
-    KeptFlag, Resolution, StoreError, Swept,
+    KeptFlag, Resolution, ServedTenant, StoreError, Swept,
 };
 
 /// The most jobs in one transaction.
@@ -46,7 +46,7 @@ pub(super) enum Write {
     Account(Box<(Tenant, KeptAccount)>, PendingReply<AccountId, StoreError>),
     ForgetAccount(Box<(Tenant, AccountId)>, PendingReply<Forgetting, StoreError>),
     /// Hosts that tenants are served on.
-    Served(Vec<(Tenant, Vec<String>)>, Timestamp, PendingReply<(), StoreError>),
+    Served(Vec<ServedTenant>, Timestamp, PendingReply<(), StoreError>),
     Resolution(Box<(Tenant, FlagId, Resolution)>, PendingReply<Option<KeptFlag>, StoreError>),
     /// A flag without a session.
     Flag(Box<(Tenant, Flag)>, PendingReply<bool, StoreError>),

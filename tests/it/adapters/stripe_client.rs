@@ -15,7 +15,7 @@ use merchant_gateway::stripe::{
 };
 use secrecy::SecretString;
 use serde_json::json;
-use stripe_emulator::{AccountSeed, Emulator, EmulatorOptions, KeySeed, MintToken};
+use stripe_emulator::{AccountSeed, Emulator, EmulatorOptions, KeySeed, MintToken, RequestKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -214,6 +214,17 @@ async fn a_payment_search_ends_when_no_payment_can_be_made_any_more() {
         let seen = shop.whole(&mut Search::new(vec![sought], started)).await;
         assert_eq!(status(&seen.primary), found, "{seen:?}");
     }
+}
+
+#[tokio::test]
+async fn a_search_that_the_key_may_not_make_can_go_on_later() {
+    let shop = Shop::open();
+    let mut search = shop.search(1, SystemClock.now(), SystemClock.now());
+    shop.emulator.forbid(KEY, &[RequestKind::ListIntents]);
+    let stopped = shop.stripe.search(&mut search).await.unwrap_err();
+    assert!(stopped.may_go_on && stopped.observed.seen == Observation::KeyRefused, "{stopped:?}");
+    shop.emulator.forbid(KEY, &[]);
+    assert!(shop.stripe.search(&mut search).await.is_ok());
 }
 
 #[tokio::test]

@@ -114,9 +114,10 @@ const ALLOWED: [(&str, &[&str]); 17] = [
 ];
 
 /// Outside crates that only these folders may name.
-const CRATES: [(&str, &[&str]); 7] = [
+const CRATES: [(&str, &[&str]); 8] = [
     ("actix", &["actors"]),
     ("actix_web", &["http", "cli"]),
+    ("notify", &["tenants"]),
     ("reqwest", &["stripe", "delivery", "cli"]),
     ("rustix", &["ports", "runtime"]),
     ("sqlx", &["store"]),

@@ -203,9 +203,9 @@ impl TestGateway {
     /// What the process has logged up to now. It writes its lines later than it does what they tell of, in their order, so
     /// it is asked for one more.
     pub fn log_so_far(&self) -> String {
-        let before = self.log().matches("sighup_ignored").count();
+        let before = self.log().matches("sighup_received").count();
         self.send("-HUP");
-        self.wait_for("sighup_ignored", before + 1);
+        self.wait_for("sighup_received", before + 1);
         self.log()
     }
 

@@ -9,6 +9,7 @@ mod demo;
 mod doors;
 mod due_work;
 mod faults;
+mod folder;
 mod healthcheck;
 mod host;
 mod hosted;

@@ -13,29 +13,29 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use restores::Restores;
-use served::ServedHosts;
+use served::Served;
 
 use merchant_gateway::domain::checkout::due::priority;
 use merchant_gateway::domain::checkout::model::{
     AttemptEnd, EDITS_KEPT, NewOrder, NotBegun, PlacedOrder, Priority, Session, TimelineEntry, Version,
 };
 use merchant_gateway::domain::ids::{
-    AccountId, AttemptNumber, FlagId, OrderEventId, OrderId, OrderNumber, RefundNumber, SessionId, SptHash,
-    StripeEventId, Tenant,
+    AccountId, AttemptNumber, FlagId, MerchantId, OrderEventId, OrderId, OrderNumber, RefundNumber,
+    SessionId, SptHash, StripeEventId, Tenant,
 };
 use merchant_gateway::domain::order::OrderState;
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
     AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueQuery, DueSession, FlagsQuery, Forgetting,
     Holdings, KeptAccount, KeptEvent, KeptFlag, ListedOrder, Loaded, OrdersPage, OrdersQuery, RefundRow,
-    Resolution, Store, StoreError, TokenUse, VerifiedKey,
+    Resolution, ServedTenant, Store, StoreError, TokenUse, VerifiedKey,
 };
 
 /// A store that forgets when it is dropped.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     shops: Mutex<BTreeMap<Tenant, Shop>>,
-    served: Mutex<ServedHosts>,
+    served: Mutex<Served>,
     restores: Mutex<Restores>,
 }
 
@@ -85,7 +85,7 @@ impl MemoryStore {
         self.shops.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn served(&self) -> MutexGuard<'_, ServedHosts> {
+    fn served(&self) -> MutexGuard<'_, Served> {
         self.served.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -262,13 +262,13 @@ impl Store for MemoryStore {
         Ok(self.all_holdings())
     }
 
-    async fn serve_hosts(
-        &self,
-        served: Vec<(Tenant, Vec<String>)>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    async fn serve_tenants(&self, served: Vec<ServedTenant>, now: Timestamp) -> Result<(), StoreError> {
         self.serve(served, now);
         Ok(())
+    }
+
+    async fn served_config(&self, merchant: &MerchantId) -> Result<Option<String>, StoreError> {
+        Ok(self.last_config(merchant))
     }
 
     async fn writable(&self) -> Result<(), StoreError> {

@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 
 use super::{MemoryStore, Shop};
-use merchant_gateway::domain::ids::{AccountId, SessionId, Tenant};
+use merchant_gateway::domain::ids::{AccountId, MerchantId, SessionId, Tenant};
 use merchant_gateway::domain::time::Timestamp;
-use merchant_gateway::store::{EventState, Forgetting, Holdings, ServedHost};
+use merchant_gateway::store::{EventState, Forgetting, Holdings, ServedHost, ServedTenant};
 
-/// By host.
-pub(super) type ServedHosts = BTreeMap<String, ServedHost>;
+#[derive(Clone, Debug, Default)]
+pub(super) struct Served {
+    /// By host.
+    hosts: BTreeMap<String, ServedHost>,
+    configs: BTreeMap<Tenant, (Timestamp, String)>,
+}
 
 impl MemoryStore {
     pub(super) fn all_holdings(&self) -> Holdings {
-        let hosts = self.served().values().cloned().collect();
+        let hosts = self.served().hosts.values().cloned().collect();
         let shops = self.shops();
         let account = |(tenant, shop): (&Tenant, &Shop)| Some((tenant.clone(), shop.account.clone()?));
         let mut accounts: Vec<_> = shops.iter().filter_map(account).collect();
@@ -20,9 +24,17 @@ impl MemoryStore {
         Holdings { hosts, accounts }
     }
 
-    pub(super) fn serve(&self, served: Vec<(Tenant, Vec<String>)>, now: Timestamp) {
-        let mut kept = self.served();
-        for (tenant, hosts) in served {
+    pub(super) fn last_config(&self, merchant: &MerchantId) -> Option<String> {
+        let served = self.served();
+        let of_merchant = served.configs.iter().filter(|(tenant, _)| tenant.merchant == *merchant);
+        of_merchant.max_by_key(|(_, (since, _))| *since).map(|(_, (_, config))| config.clone())
+    }
+
+    pub(super) fn serve(&self, served: Vec<ServedTenant>, now: Timestamp) {
+        let mut known = self.served();
+        for ServedTenant { tenant, hosts, config } in served {
+            known.configs.insert(tenant.clone(), (now, config));
+            let kept = &mut known.hosts;
             kept.retain(|host, row| row.tenant != tenant || hosts.contains(host));
             for host in hosts {
                 if kept.get(&host).is_none_or(|row| row.tenant != tenant) {

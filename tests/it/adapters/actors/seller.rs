@@ -117,8 +117,8 @@ impl ModelSellers {
 }
 
 impl Stripe for ModelSellers {
-    fn account(&self, key: SecretString, observer: KeyObserver) -> Box<dyn SellerAccount> {
-        Box::new(ModelSeller { sellers: self.clone(), key: key.expose_secret().to_owned(), observer })
+    fn account(&self, key: SecretString, observer: KeyObserver) -> Arc<dyn SellerAccount> {
+        Arc::new(ModelSeller { sellers: self.clone(), key: key.expose_secret().to_owned(), observer })
     }
 }
 

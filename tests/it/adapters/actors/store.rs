@@ -7,12 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use merchant_gateway::domain::checkout::model::{NotBegun, PlacedOrder, Priority, TimelineEntry, Version};
 use merchant_gateway::domain::ids::{
-    AccountId, AttemptNumber, FlagId, OrderId, RefundNumber, SessionId, SptHash, Tenant,
+    AccountId, AttemptNumber, FlagId, MerchantId, OrderId, RefundNumber, SessionId, SptHash, Tenant,
 };
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
     AttemptRow, Commit, CommitError, DueQuery, DueSession, FlagsQuery, Forgetting, Holdings, KeptAccount,
-    KeptFlag, Loaded, OrdersPage, OrdersQuery, RefundRow, Resolution, Store, StoreError, VerifiedKey,
+    KeptFlag, Loaded, OrdersPage, OrdersQuery, RefundRow, Resolution, ServedTenant, Store, StoreError,
+    VerifiedKey,
 };
 use test_support::memory_store::MemoryStore;
 use tokio::time::sleep;
@@ -257,12 +258,12 @@ impl Store for FlakyStore {
         self.answer(self.rows.holdings()).await
     }
 
-    async fn serve_hosts(
-        &self,
-        served: Vec<(Tenant, Vec<String>)>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.answer(self.rows.serve_hosts(served, now)).await
+    async fn serve_tenants(&self, served: Vec<ServedTenant>, now: Timestamp) -> Result<(), StoreError> {
+        self.answer(self.rows.serve_tenants(served, now)).await
+    }
+
+    async fn served_config(&self, merchant: &MerchantId) -> Result<Option<String>, StoreError> {
+        self.answer(self.rows.served_config(merchant)).await
     }
 
     async fn writable(&self) -> Result<(), StoreError> {

@@ -8,7 +8,9 @@ use merchant_gateway::domain::retry::Retry;
 use merchant_gateway::domain::sends::Sends;
 use merchant_gateway::domain::stripe_event::StripeEvent;
 use merchant_gateway::domain::time::{Span, Timestamp};
-use merchant_gateway::store::{AttemptRow, Commit, EventState, Forgetting, Holdings, ServedHost};
+use merchant_gateway::store::{
+    AttemptRow, Commit, EventState, Forgetting, Holdings, ServedHost, ServedTenant,
+};
 
 use super::AnyStore;
 use super::values::*;
@@ -18,8 +20,12 @@ pub(super) async fn a_host_belongs_to_the_tenant_that_was_last_served_there(stor
     assert_eq!(store.holdings().await.unwrap(), Holdings::default());
     let serve = async |served: &[(&Tenant, &[&str])], seconds| {
         let hosts = |hosts: &[&str]| hosts.iter().map(|host| (*host).to_owned()).collect();
-        let served = served.iter().map(|(tenant, names)| ((*tenant).clone(), hosts(names))).collect();
-        store.serve_hosts(served, Timestamp::from_seconds(seconds)).await.unwrap();
+        let served = served.iter().map(|(tenant, names)| ServedTenant {
+            tenant: (*tenant).clone(),
+            hosts: hosts(names),
+            config: format!("since {seconds}"),
+        });
+        store.serve_tenants(served.collect(), Timestamp::from_seconds(seconds)).await.unwrap();
         store.holdings().await.unwrap().hosts
     };
     let row = |host: &str, tenant: &Tenant, seconds| ServedHost {
@@ -33,6 +39,10 @@ pub(super) async fn a_host_belongs_to_the_tenant_that_was_last_served_there(stor
     assert_eq!(moved, [row("one", &kiln, 2), row("three", &harbor(), 2), row("two", &harbor(), 1)]);
     let alone = serve(&[(&kiln, &["one"])], 3).await;
     assert_eq!(alone, moved, "of one that is not served now, its hosts are remembered");
+    let config = async |merchant: &str| store.served_config(&merchant.parse().unwrap()).await.unwrap();
+    assert_eq!(config("kiln").await.as_deref(), Some("since 3"));
+    assert_eq!(config(harbor().merchant.as_str()).await.as_deref(), Some("since 2"));
+    assert_eq!(config("unknown").await, None);
 
     store.remember_account(&harbor(), &account("acct_1Harbor"), &verified("f")).await.unwrap();
     let accounts = store.holdings().await.unwrap().accounts;

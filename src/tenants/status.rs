@@ -1,0 +1,56 @@
+//! What is served of a folder of merchants, and what is wrong in it.
+
+use std::collections::BTreeSet;
+
+use crate::config::diagnostic::Diagnostic;
+use crate::config::tenant::TenantConfig;
+
+/// The result of reading a folder of merchants.
+#[derive(Debug, Default)]
+pub struct FolderStatus {
+    /// The merchants that are served, each with the configuration in use.
+    pub merchants: Vec<TenantConfig>,
+    pub problems: Vec<Diagnostic>,
+}
+
+impl FolderStatus {
+    pub(super) const fn new(merchants: Vec<TenantConfig>, problems: Vec<Diagnostic>) -> Self {
+        Self { merchants, problems }
+    }
+
+    /// Each problem, with the merchant that its file belongs to: its id, or the file's name if that is no id.
+    pub fn mistakes(&self) -> impl Iterator<Item = (String, &Diagnostic)> {
+        self.problems.iter().map(|problem| {
+            let name = problem.file.file_stem().unwrap_or_default().to_string_lossy();
+            (name.escape_debug().to_string(), problem)
+        })
+    }
+
+    /// The merchants that have a file and are not served.
+    #[must_use]
+    pub fn left_out(&self) -> Vec<String> {
+        self.wrong().into_iter().filter(|name| !self.is_served(name)).collect()
+    }
+
+    /// The merchants that are served with an earlier configuration, because their present one is wrong.
+    #[must_use]
+    pub fn outdated(&self) -> Vec<String> {
+        self.wrong().into_iter().filter(|name| self.is_served(name)).collect()
+    }
+
+    /// Whether the merchant of this id is served.
+    #[must_use]
+    pub fn is_served(&self, name: &str) -> bool {
+        self.merchants.iter().any(|merchant| merchant.id().as_str() == name)
+    }
+
+    /// Whether this problem was found.
+    pub(super) fn has(&self, (merchant, problem): &(String, &Diagnostic)) -> bool {
+        let said = problem.to_string();
+        self.mistakes().any(|(known, found)| known == *merchant && found.to_string() == said)
+    }
+
+    fn wrong(&self) -> BTreeSet<String> {
+        self.mistakes().map(|(name, _)| name).collect()
+    }
+}

@@ -1,0 +1,119 @@
+//! Notices changes of the folder of merchants and of its secrets, and reloads it.
+//!
+//! The system's notifications make a change take effect at once; a poll behind them finds what they miss, as on network
+//! file systems.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use super::folder::Folder;
+use crate::stripe::in_words;
+use crate::telemetry::millis;
+
+/// How long nothing may change before the folder is read: a file that is being written is not read half.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// How long a folder that never becomes quiet is not read.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How often the folder is compared with what was read.
+const POLL: Duration = Duration::from_secs(10);
+
+/// The places whose changes reload the folder.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The folder of merchants.
+    pub tenants: PathBuf,
+    /// The folder of their secrets.
+    pub secrets: PathBuf,
+}
+
+/// Reloads the folder whenever it changes, or is asked to, until a stop.
+pub async fn watch_folder(
+    folder: Arc<Folder>,
+    (places, asked): (Places, Arc<Notify>),
+    mut stopped: watch::Receiver<bool>,
+) {
+    let changed = Arc::new(Notify::new());
+    let _watcher = watcher(&places, &changed);
+    let mut read = stamps(places.clone()).await;
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => return,
+            () = asked.notified() => {}
+            () = changed.notified() => rest(&changed).await,
+            () = tokio::time::sleep(POLL) => {
+                if stamps(places.clone()).await == read {
+                    continue;
+                }
+            }
+        }
+        // Taken first: what changes during the reading is read again.
+        read = stamps(places.clone()).await;
+        let began = Instant::now();
+        match folder.reload().await {
+            Ok(status) => {
+                let (merchants, problems) = (status.merchants.len(), status.problems.len());
+                let duration_ms = millis(began.elapsed());
+                tracing::info!(merchants, problems, duration_ms, "tenants_reloaded");
+            }
+            Err(error) => tracing::error!(cause = in_words(&error), "tenants_not_reloaded"),
+        }
+    }
+}
+
+/// Waits until nothing has changed for a while.
+async fn rest(changed: &Notify) {
+    let latest = Instant::now() + PATIENCE;
+    while tokio::time::timeout(QUIET, changed.notified()).await.is_ok() && Instant::now() < latest {}
+}
+
+/// The system's notifications; where there are none, the poll has to do.
+fn watcher(places: &Places, changed: &Arc<Notify>) -> Option<RecommendedWatcher> {
+    let notify = Arc::clone(changed);
+    let heard = move |event: notify::Result<notify::Event>| {
+        if event.is_ok_and(|event| !event.kind.is_access()) {
+            notify.notify_one();
+        }
+    };
+    let watching = notify::recommended_watcher(heard).and_then(|mut watcher| {
+        watcher.watch(&places.tenants, RecursiveMode::NonRecursive)?;
+        if places.secrets.is_dir() {
+            watcher.watch(&places.secrets, RecursiveMode::Recursive)?;
+        }
+        Ok(watcher)
+    });
+    watching.inspect_err(|error| tracing::warn!(cause = %error, "tenants_only_polled")).ok()
+}
+
+/// A file's name, and what changes when it is written: its size, its time and its number.
+type Stamp = (PathBuf, u64, Option<SystemTime>, u64);
+
+/// The stamps of every file in these places.
+async fn stamps(places: Places) -> Vec<Stamp> {
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut stamps = Vec::new();
+        add_stamps(&places.tenants, 0, &mut stamps);
+        add_stamps(&places.secrets, 1, &mut stamps);
+        stamps.sort();
+        stamps
+    });
+    reading.await.unwrap_or_default()
+}
+
+/// Adds the stamps of a folder's files, and of the folders in it down to this depth.
+fn add_stamps(folder: &Path, depth: u32, stamps: &mut Vec<Stamp>) {
+    use std::os::unix::fs::MetadataExt as _;
+    for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        match std::fs::metadata(&path) {
+            Ok(found) if found.is_dir() && depth > 0 => add_stamps(&path, depth - 1, stamps),
+            Ok(found) => stamps.push((path, found.len(), found.modified().ok(), found.ino())),
+            Err(_) => stamps.push((path, 0, None, 0)),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The folder of merchants changes under a running gateway.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use serde_json::Value;
+use stripe_emulator::HoldPoint;
+
+use crate::support::client::{Client, Speaks, total};
+use crate::support::test_gateway::{OTHER_SHOP, SHOP, TestGateway, account, usual_shops};
+
+const NEW_SHOP: &str = "blue-door";
+const NEW_ACCOUNT: &str = "acct_bluedoor";
+const NEW_KEY: &str = "sk_test_bluedoor1";
+const NETWORK: &str = "profile_test_bluedoor";
+
+/// The sample shop under another name, with its key in a file.
+fn new_shop() -> String {
+    usual_shops()[0]
+        .file
+        .replace("coffee.localhost", "blue.localhost")
+        .replace("profile_test_harborcoffee", NETWORK)
+        .replace("env:MERCHANT_HARBOR_COFFEE__STRIPE_KEY", "file:stripe-key")
+}
+
+/// Writes a file beside its place and moves it there, as editors do.
+fn put(path: &Path, content: &str) {
+    let beside = path.with_extension("tmp");
+    fs::write(&beside, content).unwrap();
+    fs::set_permissions(&beside, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::rename(beside, path).unwrap();
+}
+
+fn put_tenant(world: &TestGateway, merchant: &str, content: &str) {
+    put(&world.folder.path().join("tenants").join(format!("{merchant}.toml")), content);
+}
+
+fn put_key(world: &TestGateway, key: &str) {
+    let folder = world.folder.path().join("secrets").join(NEW_SHOP);
+    fs::create_dir_all(&folder).unwrap();
+    put(&folder.join("stripe-key"), key);
+}
+
+/// A gateway of the usual shops that a third one was added to.
+fn with_new_shop() -> TestGateway {
+    let world = TestGateway::start();
+    world.emulator.add_account(&account(NEW_ACCOUNT, NEW_KEY, true, NETWORK)).unwrap();
+    put_key(&world, NEW_KEY);
+    put_tenant(&world, NEW_SHOP, &new_shop());
+    world.wait_for("\"tenant_opened\"", 3);
+    world.wait_for("\"stripe_account_known\"", 3);
+    world
+}
+
+async fn pays(world: &TestGateway, client: &Client, account: &str, sheet: &Value) -> Value {
+    let token = world.token_of(account, "pm_card_visa", "usd", total(sheet));
+    client.complete(&sheet["id"], &token).await["structuredContent"].clone()
+}
+
+async fn buys(world: &TestGateway, client: &Client, account: &str) {
+    let sheet = client.ready_checkout().await;
+    let paid = pays(world, client, account, &sheet).await;
+    assert_eq!(paid["status"], "completed", "{paid}");
+}
+
+#[tokio::test]
+async fn a_merchant_is_added_removed_and_put_back_without_a_restart() {
+    let world = with_new_shop();
+    let (client, other) = (world.client_of(NEW_SHOP, Speaks::Modern), world.client(Speaks::Modern));
+    buys(&world, &client, NEW_ACCOUNT).await;
+    let file = world.folder.path().join("tenants").join(format!("{NEW_SHOP}.toml"));
+    let endpoint = world.url(&format!("/t/{NEW_SHOP}/mcp"));
+    let status = || async { client.http.get(&endpoint).send().await.unwrap().status() };
+    assert_eq!(status().await, 405);
+
+    fs::remove_file(&file).unwrap();
+    world.wait_for("\"tenant_removed\"", 1);
+    assert_eq!(status().await, 404);
+    other.ready_checkout().await;
+
+    put_tenant(&world, NEW_SHOP, &new_shop());
+    world.wait_for("\"tenant_opened\"", 4);
+    buys(&world, &client, NEW_ACCOUNT).await;
+    assert_eq!(world.ledger().len(), 2);
+}
+
+#[tokio::test]
+async fn a_payment_under_way_ends_after_its_merchant_was_removed() {
+    let world = with_new_shop();
+    let client = world.client_of(NEW_SHOP, Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let file = world.folder.path().join("tenants").join(format!("{NEW_SHOP}.toml"));
+    let hold = world.emulator.hold_next_payment(HoldPoint::AfterEffect);
+    let removing = async {
+        hold.reached().await;
+        fs::remove_file(file).unwrap();
+        world.wait_for("\"tenant_removed\"", 1);
+        hold.release();
+    };
+    let (paid, ()) = futures_util::future::join(pays(&world, &client, NEW_ACCOUNT, &sheet), removing).await;
+    assert_eq!(paid["status"], "completed", "{paid}");
+    assert_eq!(world.ledger().len(), 1);
+}
+
+#[tokio::test]
+async fn a_changed_price_is_sold_and_a_price_that_was_shown_is_kept() {
+    let world = TestGateway::start();
+    let client = world.client(Speaks::Modern);
+    let shown = client.ready_checkout().await;
+    let changed = usual_shops()[0].file.replace("price = 1850", "price = 2000");
+    put_tenant(&world, SHOP, &changed);
+    world.wait_for("\"tenant_changed\"", 1);
+
+    let later = client.ready_checkout().await;
+    assert!(total(&later) > total(&shown), "{later}");
+    let paid = pays(&world, &client, "acct_harbor", &shown).await;
+    assert_eq!(paid["status"], "completed", "{paid}");
+    assert_eq!(world.ledger()[0].amount, total(&shown));
+    let log = world.log_so_far();
+    assert!(log.contains("\"generation\":2"), "{log}");
+    assert_eq!(log.matches("\"stripe_account_known\"").count(), 2, "the account was not asked for again");
+}
+
+#[tokio::test]
+async fn a_broken_file_leaves_its_merchant_as_it_is() {
+    let world = TestGateway::start();
+    let client = world.client(Speaks::Modern);
+    let good = &usual_shops()[0].file;
+    put_tenant(&world, SHOP, &good.replace("currency = \"usd\"", "currency = \"usd"));
+    world.wait_for("\"keeps_on\":true", 1);
+    buys(&world, &client, "acct_harbor").await;
+    let readyz = format!("http://{}/readyz", world.admin_address());
+    let ready = || async { client.http.get(&readyz).send().await.unwrap().text().await.unwrap() };
+    let said = ready().await;
+    assert!(said.contains("keep their last good configuration: harbor-coffee"), "{said}");
+
+    put_tenant(&world, SHOP, &good.replace("price = 1850", "price = 1900"));
+    world.wait_for("\"tenant_changed\"", 1);
+    world.log_so_far();
+    let said = ready().await;
+    assert!(said.starts_with("ready") && !said.contains("last good"), "{said}");
+}
+
+#[tokio::test]
+async fn a_key_that_was_rotated_in_its_file_is_used() {
+    let world = with_new_shop();
+    let client = world.client_of(NEW_SHOP, Speaks::Modern);
+    world.emulator.add_account(&account(NEW_ACCOUNT, "sk_test_bluedoor2", true, NETWORK)).unwrap();
+    put_key(&world, "sk_test_bluedoor2");
+    world.wait_for("\"stripe_account_known\"", 4);
+    buys(&world, &client, NEW_ACCOUNT).await;
+}
+
+#[tokio::test]
+async fn a_key_of_another_account_stops_payments_and_charges_nothing() {
+    let world = with_new_shop();
+    let client = world.client_of(NEW_SHOP, Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    world
+        .emulator
+        .add_account(&account("acct_foreign", "sk_test_foreign1", true, "profile_test_foreign"))
+        .unwrap();
+    put_key(&world, "sk_test_foreign1");
+    world.wait_for("\"stripe_account_differs\"", 1);
+    let token = world.token_of(NEW_ACCOUNT, "pm_card_visa", "usd", total(&sheet));
+    let said = client.complete(&sheet["id"], &token).await;
+    assert_eq!(said["isError"], true, "{said}");
+    assert!(world.ledger().is_empty());
+
+    put_key(&world, NEW_KEY);
+    world.wait_for("\"stripe_account_known\"", 4);
+    let paid = pays(&world, &client, NEW_ACCOUNT, &sheet).await;
+    assert_eq!(paid["status"], "completed", "{paid}");
+}
+
+#[tokio::test]
+async fn a_host_of_another_merchant_is_not_taken_by_a_change() {
+    let world = TestGateway::start();
+    let other = &usual_shops()[1].file;
+    put_tenant(&world, OTHER_SHOP, &other.replace("kiln.localhost", "coffee.localhost"));
+    world.wait_for("\"keeps_on\":true", 1);
+    let log = world.log_so_far();
+    assert!(
+        log.contains("kiln-works.toml") && log.contains("already belongs to tenants/harbor-coffee.toml"),
+        "{log}"
+    );
+    assert!(!log.contains("\"tenant_changed\""), "{log}");
+    buys(&world, &world.client(Speaks::Modern), "acct_harbor").await;
+}
+
+#[tokio::test]
+async fn a_suspended_merchant_takes_no_payment_until_it_is_resumed() {
+    let world = TestGateway::start();
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let good = &usual_shops()[0].file;
+    put_tenant(&world, SHOP, &good.replacen("mode = \"test\"", "mode = \"test\"\nstatus = \"suspended\"", 1));
+    world.wait_for("\"tenant_changed\"", 1);
+    let token = world.token("pm_card_visa", total(&sheet));
+    let said = client.complete(&sheet["id"], &token).await;
+    assert!(said["content"][0]["text"].as_str().unwrap().contains("does not take orders"), "{said}");
+    put_tenant(&world, SHOP, good);
+    world.wait_for("\"tenant_changed\"", 2);
+    let paid = pays(&world, &client, "acct_harbor", &sheet).await;
+    assert_eq!(paid["status"], "completed", "{paid}");
+}
+
+#[tokio::test]
+async fn a_merchant_whose_file_is_broken_is_served_after_a_restart_too() {
+    let mut world = TestGateway::start();
+    let shown = world.client(Speaks::Modern).ready_checkout().await;
+    put_tenant(&world, SHOP, "name = ");
+    world.wait_for("\"keeps_on\":true", 1);
+    assert_eq!(world.terminate(), Some(0));
+
+    world.start_gateway();
+    assert!(world.log_so_far().contains("\"keeps_on\":true"));
+    let client = world.client(Speaks::Modern);
+    let paid = pays(&world, &client, "acct_harbor", &shown).await;
+    assert_eq!(paid["status"], "completed", "{paid}");
+    put_tenant(&world, SHOP, &usual_shops()[0].file.replace("price = 1850", "price = 1900"));
+    world.wait_for("\"tenant_changed\"", 1);
+    assert!(total(&client.ready_checkout().await) > total(&shown));
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_at_a_start_is_not_served() {
+    let mut world = TestGateway::start();
+    assert_eq!(world.terminate(), Some(0));
+    fs::remove_file(world.folder.path().join("tenants").join(format!("{OTHER_SHOP}.toml"))).unwrap();
+    world.start_until("\"tenant_opened\"", 1);
+    let endpoint = world.url(&format!("/t/{OTHER_SHOP}/mcp"));
+    assert_eq!(reqwest::get(endpoint).await.unwrap().status(), 404);
+}
