@@ -88,12 +88,14 @@ impl Directory {
     /// has no more select it until [`Self::forget_hosts`]. Returns whether the configuration is in use.
     pub async fn apply(&self, setup: &MerchantSetup) -> bool {
         let id = &setup.view.id;
-        let known = self.by_id(id).or_else(|| self.removed.get(id).map(|handle| handle.clone()));
+        let served = self.by_id(id);
+        let was_removed = served.is_none();
+        let known = served.or_else(|| self.removed.get(id).map(|handle| handle.clone()));
         let Some(handle) = known.filter(|handle| *handle.tenant() == setup.view.tenant()) else {
             self.open(setup);
             return true;
         };
-        let applied = handle.apply(setup).await;
+        let applied = handle.apply(setup, was_removed).await;
         if applied {
             self.serve(setup, handle);
         }
@@ -112,6 +114,10 @@ impl Directory {
     /// Stops serving a merchant: nothing selects it any more. Its sessions with a payment in progress still end.
     pub fn remove(&self, id: &MerchantId) {
         if let Some(handle) = self.by_id(id) {
+            // The merchant may only have another name now.
+            if let Some(account) = &handle.view().account {
+                self.deps.payees.release(id, account);
+            }
             self.removed.insert(id.clone(), handle);
             self.merchants.remove(id);
             self.forget_hosts();

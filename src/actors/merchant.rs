@@ -248,6 +248,8 @@ struct Recall;
 #[rtype(result = "()")]
 pub(super) struct Apply {
     pub(super) setup: Box<MerchantSetup>,
+    /// Whether the merchant was not served until now: another one may have its account since.
+    pub(super) was_removed: bool,
     pub(super) applied: oneshot::Sender<()>,
 }
 
@@ -317,9 +319,9 @@ impl Handler<VerifyAccount> for MerchantActor {
 impl Handler<Apply> for MerchantActor {
     type Result = ();
 
-    fn handle(&mut self, Apply { setup, applied }: Apply, ctx: &mut Self::Context) {
+    fn handle(&mut self, Apply { setup, was_removed, applied }: Apply, ctx: &mut Self::Context) {
         let present = self.merchant.load_full();
-        let next = Arc::new(present.next(&setup, &self.deps));
+        let next = Arc::new(present.next(&setup, &self.deps, was_removed));
         let goes_on = next.has_account_of(&present);
         self.merchant.store(next);
         if !goes_on {

@@ -244,7 +244,12 @@ fn serve_on_this_thread(
             return;
         }
         let clock = Arc::clone(&deps.clock);
-        let operators = Admin { directory: Arc::clone(&directory), token, clock: Arc::clone(&deps.clock) };
+        let operators = Admin {
+            directory: Arc::clone(&directory),
+            folder: Arc::clone(&folder),
+            token,
+            clock: Arc::clone(&deps.clock),
+        };
         let of_folder = (Arc::clone(&folder), config.tenants.require_all);
         let probes = Probes::new(deps, Arc::clone(&directory), of_folder);
         let serving = public::serve(needs.listener, Arc::clone(&directory), settings, clock)

@@ -9,6 +9,7 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 
 use super::{Configured, say};
+use crate::config::gateway::GatewayConfig;
 use crate::ports::SystemEnvironment;
 
 /// How long the gateway may take to answer.
@@ -23,12 +24,7 @@ pub(super) struct Healthcheck {
 
 impl Healthcheck {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let listen = self.configured.load(&SystemEnvironment)?.admin.listen;
-        ensure!(
-            listen.port() != 0,
-            "admin.listen takes any free port; set a fixed one, so that it can be asked"
-        );
-        let url = format!("http://{}/readyz", reachable(listen));
+        let url = format!("http://{}/readyz", admin_address(&self.configured.load(&SystemEnvironment)?)?);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (status, answer) = runtime.block_on(ask(&url)).with_context(|| {
             format!("no gateway answers at {url}; is it running with this configuration?")
@@ -36,6 +32,13 @@ impl Healthcheck {
         say(answer.trim_end());
         Ok(if status == 200 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
+}
+
+/// The address at which the admin listener of the gateway with this configuration is reached from the machine itself.
+pub(super) fn admin_address(config: &GatewayConfig) -> anyhow::Result<SocketAddr> {
+    let listen = config.admin.listen;
+    ensure!(listen.port() != 0, "admin.listen takes any free port; set a fixed one, so that it can be asked");
+    Ok(reachable(listen))
 }
 
 /// The address at which a listener on all addresses is reached from the machine itself.

@@ -12,6 +12,7 @@ mod emulator;
 mod gateway;
 mod healthcheck;
 mod master_key;
+mod reload;
 mod schema;
 mod serve;
 
@@ -57,6 +58,8 @@ enum Command {
     Schema(schema::Schema),
     /// Check whether the running gateway with this configuration is ready; exit code 0 if it is.
     Healthcheck(healthcheck::Healthcheck),
+    /// Make the running gateway with this configuration read the merchants' files and secrets now.
+    Reload(reload::Reload),
 }
 
 /// Where the gateway's own configuration comes from.
@@ -120,6 +123,7 @@ pub fn main() -> ExitCode {
         Command::Restore(command) => command.run(),
         Command::Schema(command) => command.run(),
         Command::Healthcheck(command) => command.run(),
+        Command::Reload(command) => command.run(),
     };
     ran.unwrap_or_else(|error| {
         for_a_moment(move || {

@@ -65,6 +65,12 @@ impl AdminToken {
         Ok(Self(SecretString::from(token.to_owned())))
     }
 
+    /// The token, to be sent to a gateway.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
     /// Whether this is the token, in a time that reveals only its length.
     #[must_use]
     pub fn is(&self, offered: &str) -> bool {

@@ -3,6 +3,7 @@
 //! It contains no secret: the merchant actor keeps the keys.
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use super::address::{Buyer, CountryCode};
 use super::cart::Cart;
@@ -63,10 +64,11 @@ impl MerchantView {
 }
 
 /// Whether a merchant sells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum MerchantStatus {
     /// It sells.
-    Serving,
+    Active,
     /// It shows its catalog and sells nothing.
     Suspended,
 }

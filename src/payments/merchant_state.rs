@@ -91,10 +91,11 @@ impl MerchantState {
     }
 
     /// The next generation, of the same tenant. What is in use at Stripe, the limits' fill and the counts go on. With
-    /// the same key and account, payments go on too; otherwise the account must be verified first.
-    pub(crate) fn next(&self, setup: &MerchantSetup, deps: &Dependencies) -> Self {
+    /// the same key and account, payments go on too; otherwise, and after a removal, the account must be verified first.
+    pub(crate) fn next(&self, setup: &MerchantSetup, deps: &Dependencies, was_removed: bool) -> Self {
         let present = self.view.load();
-        let is_same_account = self.key.expose_secret() == setup.key.expose_secret()
+        let is_same_account = !was_removed
+            && self.key.expose_secret() == setup.key.expose_secret()
             && self.given_account == setup.given_account
             && self.shares_account == setup.shares_account;
         let mut view = unverified(setup, present.records);

@@ -4,6 +4,7 @@
 //! that cannot be applied leaves the merchant as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -49,6 +50,8 @@ struct FolderRead {
     problems: Vec<Diagnostic>,
     /// The merchants that have a file, whatever is in it.
     present: BTreeSet<MerchantId>,
+    /// Those whose file is not valid.
+    unread: BTreeMap<MerchantId, PathBuf>,
 }
 
 /// Why the folder was not read.
@@ -81,13 +84,11 @@ impl Folder {
     pub async fn reload(&self) -> Result<Arc<FolderStatus>, StoreError> {
         let mut served = self.served.lock().await;
         let holders = holders(&self.deps).await?;
-        let reading = async {
-            let read = self.read(&holders, BTreeMap::new()).await?;
-            let earlier = self.earlier_configs(&read, &served).await;
-            // Without a running merchant that could go on, the last good configuration is served.
-            if earlier.is_empty() { Ok(read) } else { self.read(&holders, earlier).await }
+        let read = match self.read(&holders).await {
+            Ok(read) => self.with_last_good(read, (&holders, &served)).await,
+            Err(problem) => Err(problem),
         };
-        let FolderRead { usable, problems, present } = match reading.await {
+        let FolderRead { usable, problems, present, .. } = match read {
             Ok(read) => read,
             Err(NotRead::Folder(problem)) => return Ok(self.publish(vec![problem], &served)),
             Err(NotRead::Lost) => return Ok(self.status()),
@@ -112,53 +113,78 @@ impl Folder {
         Ok(self.publish(problems, &served))
     }
 
-    /// Reads the folder where work may block. `earlier` are configurations for merchants that cannot be served with
-    /// their files; the files' problems remain problems.
-    async fn read(
-        &self,
-        holders: &Holders,
-        earlier: BTreeMap<MerchantId, String>,
-    ) -> Result<FolderRead, NotRead> {
+    /// Reads the folder where work may block.
+    async fn read(&self, holders: &Holders) -> Result<FolderRead, NotRead> {
         let (config, environment) = (Arc::clone(&self.config), Arc::clone(&self.environment));
         let holders = holders.clone();
-        let reading = tokio::task::spawn_blocking(move || {
-            let dir = &config.tenants.dir;
-            let files = tenant_files(dir).map_err(NotRead::Folder)?;
+        blocking(move || {
+            let files = tenant_files(&config.tenants.dir).map_err(NotRead::Folder)?;
             let read = read_tenant_files(&files, &config.public.base_hosts);
             let valid = read.tenants.iter().map(TenantConfig::id);
             let present = valid.chain(read.unread.keys()).cloned().collect();
-            let mut unread = read.unread.clone();
-            let (mut found, problems) = usable(read, &config, environment.as_ref(), &holders);
-            if !earlier.is_empty() {
-                let parse =
-                    |(id, text): (&MerchantId, &String)| parse_tenant(&dir.join(format!("{id}.toml")), text);
-                let earlier: Vec<TenantConfig> = earlier.iter().filter_map(|kept| parse(kept).ok()).collect();
-                unread.retain(|id, _| earlier.iter().all(|tenant| tenant.id() != id));
-                let tenants = found.into_iter().map(|merchant| merchant.tenant).chain(earlier).collect();
-                let read = TenantsRead { tenants, unread, problems: Vec::new() };
-                (found, _) = usable(read, &config, environment.as_ref(), &holders);
-            }
-            Ok(FolderRead { usable: found, problems, present })
-        });
-        reading.await.unwrap_or(Err(NotRead::Lost))
+            let unread = read.unread.clone();
+            let (usable, problems) = usable(read, &config, environment.as_ref(), &holders);
+            Ok(FolderRead { usable, problems, present, unread })
+        })
+        .await
     }
 
-    /// The stored configurations of merchants that have a file, cannot be served with it, and are not served now.
-    async fn earlier_configs(
+    /// Replaces each configuration that cannot be used by the merchant's last good one, so that it keeps what it has: a
+    /// changed file that claims it is then wrong itself, and its merchant keeps its own last good one.
+    async fn with_last_good(
         &self,
-        read: &FolderRead,
+        mut read: FolderRead,
+        (holders, served): (&Holders, &BTreeMap<MerchantId, ServedMerchant>),
+    ) -> Result<FolderRead, NotRead> {
+        let mut replaced: BTreeSet<MerchantId> = BTreeSet::new();
+        loop {
+            let usable_ids: BTreeSet<&MerchantId> =
+                read.usable.iter().map(|merchant| merchant.tenant.id()).collect();
+            let is_wrong = |id: &&MerchantId| !usable_ids.contains(id) && !replaced.contains(*id);
+            let wrong: Vec<MerchantId> = read.present.iter().filter(is_wrong).cloned().collect();
+            let last_good = self.last_good(&wrong, served).await;
+            replaced.extend(wrong);
+            if last_good.is_empty() {
+                return Ok(read);
+            }
+            let mut unread = read.unread.clone();
+            unread.retain(|id, _| last_good.iter().all(|tenant| tenant.id() != id));
+            let tenants = read.usable.into_iter().map(|merchant| merchant.tenant).chain(last_good).collect();
+            let tenants = TenantsRead { tenants, unread, problems: Vec::new() };
+            let (config, environment) = (Arc::clone(&self.config), Arc::clone(&self.environment));
+            let holders = holders.clone();
+            let (usable, found) =
+                blocking(move || Ok(usable(tenants, &config, environment.as_ref(), &holders))).await?;
+            read.usable = usable;
+            let of_replaced = |problem: &Diagnostic| {
+                let id = problem.file.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
+                id.is_some_and(|id: MerchantId| replaced.contains(&id))
+            };
+            read.problems.extend(found.into_iter().filter(|problem| !of_replaced(problem)));
+        }
+    }
+
+    /// The last good configurations of merchants: those that are served, else those that the store has.
+    async fn last_good(
+        &self,
+        merchants: &[MerchantId],
         served: &BTreeMap<MerchantId, ServedMerchant>,
-    ) -> BTreeMap<MerchantId, String> {
-        let usable: BTreeSet<&MerchantId> = read.usable.iter().map(|merchant| merchant.tenant.id()).collect();
-        let wrong = read.present.iter().filter(|id| !usable.contains(id) && !served.contains_key(*id));
-        let mut earlier = BTreeMap::new();
-        for id in wrong {
+    ) -> Vec<TenantConfig> {
+        let mut found = Vec::new();
+        for id in merchants {
+            if let Some(now) = served.get(id) {
+                found.push(now.merchant.tenant.clone());
+                continue;
+            }
             match self.deps.store.served_config(id).await {
-                Ok(config) => earlier.extend(config.map(|config| (id.clone(), config))),
+                Ok(config) => {
+                    let file = self.config.tenants.dir.join(format!("{id}.toml"));
+                    found.extend(config.and_then(|text| parse_tenant(&file, &text).ok()));
+                }
                 Err(error) => tracing::warn!(merchant = %id, cause = %error, "served_config_not_read"),
             }
         }
-        earlier
+        found
     }
 
     async fn apply(&self, merchant: UsableMerchant, served: &mut BTreeMap<MerchantId, ServedMerchant>) {
@@ -209,6 +235,13 @@ impl Folder {
             tracing::warn!(cause = %error, "served_tenants_not_kept");
         }
     }
+}
+
+/// Runs work that may block, and waits for its result.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, NotRead> + Send + 'static,
+) -> Result<T, NotRead> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(NotRead::Lost))
 }
 
 impl ServedMerchant {

@@ -40,7 +40,7 @@ pub async fn watch_folder(
     mut stopped: watch::Receiver<bool>,
 ) {
     let changed = Arc::new(Notify::new());
-    let _watcher = watcher(&places, &changed);
+    let mut watched = Watched::begin(&places, &changed);
     let mut read = stamps(places.clone()).await;
     loop {
         tokio::select! {
@@ -62,7 +62,14 @@ pub async fn watch_folder(
                 let duration_ms = millis(began.elapsed());
                 tracing::info!(merchants, problems, duration_ms, "tenants_reloaded");
             }
-            Err(error) => tracing::error!(cause = in_words(&error), "tenants_not_reloaded"),
+            Err(error) => {
+                tracing::error!(cause = in_words(&error), "tenants_not_reloaded");
+                // The next poll tries again.
+                read.clear();
+            }
+        }
+        if !watched.secrets && places.secrets.is_dir() {
+            watched = Watched::begin(&places, &changed);
         }
     }
 }
@@ -74,21 +81,32 @@ async fn rest(changed: &Notify) {
 }
 
 /// The system's notifications; where there are none, the poll has to do.
-fn watcher(places: &Places, changed: &Arc<Notify>) -> Option<RecommendedWatcher> {
-    let notify = Arc::clone(changed);
-    let heard = move |event: notify::Result<notify::Event>| {
-        if event.is_ok_and(|event| !event.kind.is_access()) {
-            notify.notify_one();
-        }
-    };
-    let watching = notify::recommended_watcher(heard).and_then(|mut watcher| {
-        watcher.watch(&places.tenants, RecursiveMode::NonRecursive)?;
-        if places.secrets.is_dir() {
-            watcher.watch(&places.secrets, RecursiveMode::Recursive)?;
-        }
-        Ok(watcher)
-    });
-    watching.inspect_err(|error| tracing::warn!(cause = %error, "tenants_only_polled")).ok()
+struct Watched {
+    _watcher: Option<RecommendedWatcher>,
+    /// Whether the folder of secrets is among them; it need not exist at first.
+    secrets: bool,
+}
+
+impl Watched {
+    fn begin(places: &Places, changed: &Arc<Notify>) -> Self {
+        let notify = Arc::clone(changed);
+        let heard = move |event: notify::Result<notify::Event>| {
+            if event.is_ok_and(|event| !event.kind.is_access()) {
+                notify.notify_one();
+            }
+        };
+        let secrets = places.secrets.is_dir();
+        let watching = notify::recommended_watcher(heard).and_then(|mut watcher| {
+            watcher.watch(&places.tenants, RecursiveMode::NonRecursive)?;
+            if secrets {
+                watcher.watch(&places.secrets, RecursiveMode::Recursive)?;
+            }
+            Ok(watcher)
+        });
+        let watcher =
+            watching.inspect_err(|error| tracing::warn!(cause = %error, "tenants_only_polled")).ok();
+        Self { _watcher: watcher, secrets }
+    }
 }
 
 /// A file's name, and what changes when it is written: its size, its time and its number.

@@ -69,7 +69,7 @@ pub fn view() -> MerchantView {
             brand: Brand::default(),
         },
         limits: Limits::default(),
-        status: MerchantStatus::Serving,
+        status: MerchantStatus::Active,
         records: Reconciliation::NotRestored,
     }
 }

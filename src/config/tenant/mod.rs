@@ -344,8 +344,8 @@ fn read_mode(root: &Section<'_>) -> Option<Mode> {
 }
 
 fn read_status(root: &Section<'_>) -> MerchantStatus {
-    let words = [("active", MerchantStatus::Serving), ("suspended", MerchantStatus::Suspended)];
-    root.field("status").and_then(|field| field.choice(&words)).unwrap_or(MerchantStatus::Serving)
+    let words = [("active", MerchantStatus::Active), ("suspended", MerchantStatus::Suspended)];
+    root.field("status").and_then(|field| field.choice(&words)).unwrap_or(MerchantStatus::Active)
 }
 
 fn read_language(root: &Section<'_>) -> Language {

@@ -15,6 +15,7 @@ mod reply;
 mod routes;
 mod sessions;
 mod stripe_events;
+mod tenants;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use super::listener::{self, Listening};
 use crate::actors::Directory;
 use crate::config::admin_token::AdminToken;
 use crate::ports::Clock;
+use crate::tenants::Folder;
 use problem::Problem;
 
 /// How long a client may take to send its request's head.
@@ -44,6 +46,7 @@ const MAX_BODY: usize = 64 * 1024;
 /// The state that every handler shares.
 pub struct Admin {
     pub directory: Arc<Directory>,
+    pub folder: Arc<Folder>,
     /// The token; without one the API is disabled.
     pub token: Option<AdminToken>,
     pub clock: Arc<dyn Clock>,
@@ -73,7 +76,8 @@ pub fn serve(listener: TcpListener, admin: Admin, probes: Probes) -> std::io::Re
                     .configure(orders::configure)
                     .configure(deliveries::configure)
                     .configure(stripe_events::configure)
-                    .configure(account::configure),
+                    .configure(account::configure)
+                    .configure(tenants::configure),
             )
             .default_service(web::to(nothing_here))
             .wrap(NormalizePath::trim())
@@ -82,7 +86,7 @@ pub fn serve(listener: TcpListener, admin: Admin, probes: Probes) -> std::io::Re
 
 async fn nothing_here() -> Result<actix_web::HttpResponse, Problem> {
     Err(Problem::not_found(
-        "nothing answers here; there are /livez and /readyz, and below /admin/v1: orders, sessions, flags, deliveries, \
-         stripe-events and account, each with ?tenant= and a merchant's id",
+        "nothing answers here; there are /livez and /readyz, and below /admin/v1: tenants, problems and reload, and, each \
+         with ?tenant= and a merchant's id, orders, sessions, flags, deliveries, stripe-events and account",
     ))
 }

@@ -164,7 +164,7 @@ impl ShopCard {
             name: view.name.clone(),
             currency: view.currency.upper(),
             test_mode: !view.mode.livemode(),
-            selling: view.status == crate::domain::merchant::MerchantStatus::Serving,
+            selling: view.status == crate::domain::merchant::MerchantStatus::Active,
             countries: view.checkout.countries.iter().map(|country| country.as_str().to_owned()).collect(),
             color: view.chatgpt.brand.color.clone(),
             logo: view.chatgpt.brand.logo.clone(),

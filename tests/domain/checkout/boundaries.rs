@@ -58,6 +58,9 @@ fn a_one_minute_pause_from_stripe_is_no_wait_of_a_charge() {
 #[test]
 fn a_charge_that_is_read_now_is_due_now_after_a_restart() {
     let (mut harness, _) = DriverHarness::charging();
+    harness.see(Observation::Inconclusive(Inconclusive::default()));
+    harness.wait_and_wake();
+    harness.pass(Span::seconds(1));
     let should_retry = Some(false);
     harness.see(Observation::Inconclusive(Inconclusive { should_retry, ..Inconclusive::default() }));
     assert_eq!(harness.charging_state().phase, Phase::Reading);

@@ -167,7 +167,7 @@ fn a_page_is_closed_only_for_what_can_be_done_afterwards() {
     harness.view.status = MerchantStatus::Suspended;
     let asked = harness.pay("spt_first0001");
     refused(&mut harness, asked, "a shop that is suspended");
-    harness.view.status = MerchantStatus::Serving;
+    harness.view.status = MerchantStatus::Active;
     harness.view.checkout.method = merchant_gateway::domain::merchant::CheckoutMethod::StripeCheckout;
     let asked = harness.pay("spt_first0001");
     refused(&mut harness, asked, "a shop that takes no tokens");

@@ -4,10 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use stripe_emulator::HoldPoint;
 
 use crate::support::client::{Client, Speaks, total};
+use crate::support::operator::Operator;
 use crate::support::test_gateway::{OTHER_SHOP, SHOP, TestGateway, account, usual_shops};
 
 const NEW_SHOP: &str = "blue-door";
@@ -232,4 +233,58 @@ async fn a_file_that_is_gone_at_a_start_is_not_served() {
     world.start_until("\"tenant_opened\"", 1);
     let endpoint = world.url(&format!("/t/{OTHER_SHOP}/mcp"));
     assert_eq!(reqwest::get(endpoint).await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn operators_see_what_is_served_and_what_is_wrong_and_reload() {
+    let world = TestGateway::start();
+    let operator = Operator::of(&world);
+    let (_, served) = operator.get("tenants").await;
+    let ids: Vec<&str> =
+        served["tenants"].as_array().unwrap().iter().map(|tenant| tenant["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, [SHOP, OTHER_SHOP]);
+    let harbor = &served["tenants"][0];
+    assert_eq!(
+        (&harbor["status"], &harbor["generation"], &harbor["mode"]),
+        (&json!("active"), &json!(1), &json!("test"))
+    );
+    assert_eq!(operator.get("problems").await.1, json!({ "problems": [] }));
+
+    let good = &usual_shops()[0].file;
+    put_tenant(&world, SHOP, &good.replace("price = 1850", "price = \"18.50\""));
+    let (_, answer) = operator.post("reload", json!({})).await;
+    let problem = &answer["problems"][0];
+    assert_eq!((&problem["tenant"], &problem["served"]), (&json!(SHOP), &json!(true)), "{answer}");
+    assert!(problem["line"].as_u64() > Some(0) && problem["key"] == "products[0].price", "{answer}");
+    assert_eq!(operator.get("problems").await.1["problems"], answer["problems"]);
+    let (status, _) = operator.get("problems?tenant=harbor-coffee").await;
+    assert_eq!(status, 400);
+
+    let listen = format!("admin.listen={}", world.admin_address());
+    let reload = || world.command("reload").args(["--set", &listen]).output().unwrap();
+    let told = reload();
+    let said = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert_eq!(told.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("products[0].price") && said.contains("merchants served: 2; problems: 1"),
+        "{said}"
+    );
+    put_tenant(&world, SHOP, &good.replace("price = 1850", "price = 1900"));
+    let told = reload();
+    assert_eq!(String::from_utf8_lossy(&told.stdout), "merchants served: 2; problems: 0\n");
+    assert!(told.status.success());
+    let changed = operator.get("tenants").await.1;
+    assert_eq!(changed["tenants"][0]["generation"], 2);
+}
+
+#[tokio::test]
+async fn a_renamed_file_sells_in_the_same_account_under_its_new_name() {
+    let world = with_new_shop();
+    buys(&world, &world.client_of(NEW_SHOP, Speaks::Modern), NEW_ACCOUNT).await;
+    let folder = world.folder.path();
+    fs::rename(folder.join("secrets").join(NEW_SHOP), folder.join("secrets/red-door")).unwrap();
+    fs::rename(folder.join("tenants/blue-door.toml"), folder.join("tenants/red-door.toml")).unwrap();
+    world.wait_for("\"tenant_opened\"", 4);
+    world.wait_for("\"stripe_account_known\"", 4);
+    buys(&world, &world.client_of("red-door", Speaks::Modern), NEW_ACCOUNT).await;
 }

@@ -18,6 +18,7 @@ mod logging;
 mod orders;
 mod process;
 mod purchase;
+mod reloads;
 mod same;
 mod strangers;
 mod throughput;

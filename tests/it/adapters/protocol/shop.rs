@@ -130,7 +130,7 @@ pub(super) fn view() -> MerchantView {
             },
         },
         limits: Limits::default(),
-        status: MerchantStatus::Serving,
+        status: MerchantStatus::Active,
         records: Reconciliation::NotRestored,
     }
 }

@@ -1,0 +1,315 @@
+//! A folder that is edited, broken, emptied and mended at random while shoppers buy: what is served is what a fresh start would
+//! serve, and each purchase is charged once, at the price that was shown. `RELOADS_SEED` makes other choices.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use merchant_gateway::ports::{Environment, SystemEnvironment};
+use serde_json::{Value, json};
+use test_support::chance::Chance;
+
+use crate::support::client::{Client, Speaks, total};
+use crate::support::operator::Operator;
+use crate::support::test_gateway::{Shop, TestGateway, account};
+
+const STEPS: u64 = 500;
+
+/// The process is started anew after so many steps.
+const LIFE: u64 = 125;
+
+/// So many merchants share so many hosts.
+const MERCHANTS: usize = 3;
+const HOSTS: usize = 4;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Config {
+    price: i64,
+    host: usize,
+    suspended: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum File {
+    Gone,
+    Broken,
+    Valid(Config),
+}
+
+/// What should be served, worked out from what the files were.
+#[derive(Default)]
+struct Model {
+    /// The last configuration that each merchant was served with.
+    last_good: [Option<Config>; MERCHANTS],
+    served: [Option<Config>; MERCHANTS],
+    /// Who was served last on each host, and since which reading.
+    owners: [Option<(usize, u64)>; HOSTS],
+    readings: u64,
+}
+
+impl Model {
+    fn read(&mut self, files: &[File; MERCHANTS]) {
+        let mut wanted: [Option<Config>; MERCHANTS] = [None; MERCHANTS];
+        let mut may_fall_back = [false; MERCHANTS];
+        for (merchant, file) in files.iter().enumerate() {
+            (wanted[merchant], may_fall_back[merchant]) = match file {
+                File::Gone => (None, false),
+                File::Broken => (self.last_good[merchant], false),
+                File::Valid(config) => (Some(*config), true),
+            };
+        }
+        self.readings += 1;
+        // A merchant loses a host to the one that had it, or else to the one that has been served for longer.
+        loop {
+            let losers: Vec<usize> = (0..MERCHANTS).filter(|loser| self.loses(*loser, &wanted)).collect();
+            if losers.is_empty() {
+                break;
+            }
+            for loser in losers {
+                let falls_back = std::mem::take(&mut may_fall_back[loser]);
+                wanted[loser] = if falls_back { self.last_good[loser] } else { None };
+            }
+        }
+        for (merchant, config) in wanted.iter().enumerate() {
+            let Some(config) = config else { continue };
+            self.last_good[merchant] = Some(*config);
+            for (host, owner) in self.owners.iter_mut().enumerate() {
+                let is_own = owner.is_some_and(|(owner, _)| owner == merchant);
+                if host == config.host && !is_own {
+                    *owner = Some((merchant, self.readings));
+                } else if host != config.host && is_own {
+                    *owner = None;
+                }
+            }
+        }
+        self.served = wanted;
+    }
+
+    fn loses(&self, merchant: usize, wanted: &[Option<Config>; MERCHANTS]) -> bool {
+        let Some(config) = wanted[merchant] else { return false };
+        let rivals = (0..MERCHANTS).filter(|rival| *rival != merchant);
+        let mut rivals = rivals.filter(|rival| wanted[*rival].is_some_and(|rival| rival.host == config.host));
+        rivals.any(|rival| self.rank(rival, config.host) <= self.rank(merchant, config.host))
+    }
+
+    /// The smaller has the better right to a host.
+    fn rank(&self, merchant: usize, host: usize) -> (bool, u64) {
+        let of_merchant = |owner: &Option<(usize, u64)>| {
+            owner.filter(|(owner, _)| *owner == merchant).map(|(_, since)| since)
+        };
+        let since = self.owners.iter().filter_map(of_merchant).min().unwrap_or(u64::MAX);
+        (of_merchant(&self.owners[host]).is_none(), since)
+    }
+}
+
+fn id(merchant: usize) -> String {
+    format!("shop-{merchant}")
+}
+
+fn text(merchant: usize, config: Config) -> String {
+    let Config { price, host, suspended } = config;
+    let status = if suspended { "suspended" } else { "active" };
+    format!(
+        r#"
+name = "Shop {merchant}"
+mode = "test"
+status = "{status}"
+hosts = ["host-{host}.localhost"]
+currency = "usd"
+[limits]
+requests_per_second = 10000
+burst = 10000
+checkouts_per_minute = 10000
+payments_per_minute = 10000
+per_shopper_per_minute = 10000
+[stripe]
+network_id = "profile_test_shop{merchant}"
+secret_key = "env:MERCHANT_SHOP_{merchant}__STRIPE_KEY"
+[tax]
+provider = "none"
+[[products]]
+id = "gift-note"
+title = "Gift Note"
+price = {price}
+shippable = false
+"#
+    )
+}
+
+fn first(merchant: usize) -> Config {
+    Config { price: 1000 + i64::try_from(merchant).unwrap(), host: merchant, suspended: false }
+}
+
+fn shop(merchant: usize) -> Shop {
+    let (key, network) = (format!("sk_test_shop{merchant}x"), format!("profile_test_shop{merchant}"));
+    Shop {
+        id: id(merchant),
+        file: text(merchant, first(merchant)),
+        variable: format!("MERCHANT_SHOP_{merchant}__STRIPE_KEY"),
+        webhook_variable: None,
+        account: account(&format!("acct_shop{merchant}"), &key, true, &network),
+    }
+}
+
+struct Fuzz {
+    world: TestGateway,
+    chance: Chance,
+    files: [File; MERCHANTS],
+    model: Model,
+    /// The checkouts that were shown and not paid, each with its merchant.
+    shown: Vec<(usize, Value)>,
+    /// The totals that were paid.
+    paid: Vec<i64>,
+}
+
+impl Fuzz {
+    fn path(&self, merchant: usize) -> PathBuf {
+        self.world.folder.path().join("tenants").join(format!("{}.toml", id(merchant)))
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.chance.below(end as u64)).unwrap()
+    }
+
+    fn client(&self, merchant: usize) -> Client {
+        self.world.client_of(&id(merchant), Speaks::Modern)
+    }
+
+    /// Changes one file.
+    fn edit(&mut self) {
+        let merchant = self.below(MERCHANTS);
+        let present = match self.files[merchant] {
+            File::Valid(config) => config,
+            File::Gone | File::Broken => self.model.last_good[merchant].unwrap_or(first(merchant)),
+        };
+        let file = match self.below(8) {
+            0 => File::Gone,
+            1 => File::Broken,
+            2 => File::Valid(Config { suspended: !present.suspended, ..present }),
+            3 | 4 => File::Valid(Config { host: self.below(HOSTS), ..present }),
+            _ => File::Valid(Config { price: 1000 + i64::try_from(self.below(1000)).unwrap(), ..present }),
+        };
+        let (path, beside) = (self.path(merchant), self.path(merchant).with_extension("tmp"));
+        match file {
+            File::Gone => drop(fs::remove_file(path)),
+            File::Broken => fs::write(path, &text(merchant, present)[..200]).unwrap(),
+            File::Valid(config) => {
+                fs::write(&beside, text(merchant, config)).unwrap();
+                fs::rename(beside, path).unwrap();
+            }
+        }
+        self.files[merchant] = file;
+    }
+
+    /// What is served: host, status and price of each merchant.
+    async fn served(&self) -> BTreeMap<String, Config> {
+        let (_, answer) = Operator::of(&self.world).get("tenants").await;
+        let mut served = BTreeMap::new();
+        for tenant in answer["tenants"].as_array().unwrap() {
+            let id = tenant["id"].as_str().unwrap();
+            let host = tenant["hosts"][0].as_str().unwrap();
+            let found = self.world.client_of(id, Speaks::Modern).works("search_products", json!({})).await;
+            let config = Config {
+                price: found["products"][0]["price"]["amount"].as_i64().unwrap_or_else(|| panic!("{found}")),
+                host: host["host-".len()..][..1].parse().unwrap(),
+                suspended: tenant["status"] == "suspended",
+            };
+            served.insert(id.to_owned(), config);
+        }
+        served
+    }
+
+    async fn agrees(&self, step: u64) {
+        let expected: BTreeMap<String, Config> = (0..MERCHANTS)
+            .filter_map(|merchant| Some((id(merchant), self.model.served[merchant]?)))
+            .collect();
+        assert_eq!(self.served().await, expected, "step {step}: {:?}", self.files);
+        let http = &self.client(0).http;
+        for host in 0..HOSTS {
+            let is_served = self.model.served.iter().flatten().any(|config| config.host == host);
+            let request = http.get(self.world.url("/mcp")).header("host", format!("host-{host}.localhost"));
+            let status = request.send().await.unwrap().status().as_u16();
+            assert_eq!(status, if is_served { 405 } else { 404 }, "step {step}: host {host}");
+        }
+    }
+
+    async fn shop(&mut self) {
+        let merchant = self.below(MERCHANTS);
+        let Some(config) = self.model.served[merchant].filter(|config| !config.suspended) else { return };
+        let order = json!({ "items": [{ "id": "gift-note", "quantity": 1 }] });
+        let made = self.client(merchant).works("create_checkout", order).await;
+        assert_eq!(total(&made["checkout_session"]), config.price);
+        self.shown.push((merchant, made["checkout_session"].clone()));
+    }
+
+    async fn pay(&mut self) {
+        if self.shown.is_empty() {
+            return;
+        }
+        let next = self.below(self.shown.len());
+        let (merchant, sheet) = self.shown[next].clone();
+        let Some(config) = self.model.served[merchant] else { return };
+        self.is_payable(merchant).await;
+        self.shown.remove(next);
+        let token =
+            self.world.token_of(&format!("acct_shop{merchant}"), "pm_card_visa", "usd", total(&sheet));
+        let answer = self.client(merchant).complete(&sheet["id"], &token).await;
+        if config.suspended {
+            assert_eq!(answer["isError"], true, "{answer}");
+        } else {
+            assert_eq!(answer["structuredContent"]["status"], "completed", "{answer}");
+            self.paid.push(total(&sheet));
+        }
+    }
+
+    /// Waits until the merchant's account is verified, which follows a new file.
+    async fn is_payable(&self, merchant: usize) {
+        for _ in 0..1000 {
+            let (_, answer) = Operator::of(&self.world).get("tenants").await;
+            let tenants = answer["tenants"].as_array().unwrap();
+            let tenant = tenants.iter().find(|tenant| tenant["id"] == id(merchant).as_str()).unwrap();
+            if tenant["payments_off"].is_null() {
+                return;
+            }
+        }
+        panic!("{} takes no payments: {}", id(merchant), self.world.log());
+    }
+}
+
+#[tokio::test]
+async fn whatever_happens_to_the_files_each_purchase_is_charged_as_shown() {
+    let seed = SystemEnvironment.var("RELOADS_SEED").and_then(|text| text.parse().ok()).unwrap_or(1);
+    let world = TestGateway::of_shops((0..MERCHANTS).map(shop).collect());
+    let files: [File; MERCHANTS] = std::array::from_fn(|merchant| File::Valid(first(merchant)));
+    let mut fuzz = Fuzz {
+        world,
+        chance: Chance::new(seed),
+        files,
+        model: Model::default(),
+        shown: Vec::new(),
+        paid: Vec::new(),
+    };
+    fuzz.model.read(&files);
+    for step in 0..STEPS {
+        fuzz.edit();
+        if step % LIFE == LIFE - 1 && fuzz.files.iter().any(|file| matches!(file, File::Valid(_))) {
+            assert_eq!(fuzz.world.terminate(), Some(0));
+            fuzz.world.start_until("\"tenant_opened\"", 1);
+        } else {
+            Operator::of(&fuzz.world).post("reload", json!({})).await;
+        }
+        let files = fuzz.files;
+        fuzz.model.read(&files);
+        fuzz.agrees(step).await;
+        match fuzz.below(3) {
+            0 => fuzz.shop().await,
+            1 => fuzz.pay().await,
+            _ => {}
+        }
+    }
+    let mut charged: Vec<i64> = fuzz.world.ledger().iter().map(|entry| entry.amount_received).collect();
+    charged.sort_unstable();
+    fuzz.paid.sort_unstable();
+    assert_eq!(charged, fuzz.paid);
+    assert!(fuzz.paid.len() > 30, "{} purchases", fuzz.paid.len());
+}
