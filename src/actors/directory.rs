@@ -81,46 +81,38 @@ impl Directory {
             Arc::clone(&self.deps),
             (Arc::clone(&self.sessions), thread.clone()),
         );
-        self.serve(setup, handle);
+        self.enter(setup, handle);
     }
 
     /// Applies a merchant's configuration: opens the merchant, or gives it its next generation, whole. Hosts that it
     /// has no more select it until [`Self::forget_hosts`]. Returns whether the configuration is in use.
     pub async fn apply(&self, setup: &MerchantSetup) -> bool {
-        let id = &setup.view.id;
-        let served = self.by_id(id);
-        let was_removed = served.is_none();
-        let known = served.or_else(|| self.removed.get(id).map(|handle| handle.clone()));
-        let Some(handle) = known.filter(|handle| *handle.tenant() == setup.view.tenant()) else {
+        let Some(handle) = self.known(&setup.view.tenant()) else {
             self.open(setup);
             return true;
         };
-        let applied = handle.apply(setup, was_removed).await;
+        let applied = handle.apply(setup).await;
         if applied {
-            self.serve(setup, handle);
+            self.enter(setup, handle);
         }
         applied
     }
 
-    fn serve(&self, setup: &MerchantSetup, handle: MerchantHandle) {
+    fn enter(&self, setup: &MerchantSetup, handle: MerchantHandle) {
         let id = &setup.view.id;
-        self.merchants.insert(id.clone(), handle);
-        self.removed.remove(id);
-        for host in &setup.view.hosts {
-            self.hosts.insert(host.clone(), id.clone());
-        }
-    }
-
-    /// Stops serving a merchant: nothing selects it any more. Its sessions with a payment in progress still end.
-    pub fn remove(&self, id: &MerchantId) {
-        if let Some(handle) = self.by_id(id) {
+        if setup.is_removed {
             // The merchant may only have another name now.
             if let Some(account) = &handle.view().account {
                 self.deps.payees.release(id, account);
             }
             self.removed.insert(id.clone(), handle);
             self.merchants.remove(id);
-            self.forget_hosts();
+            return;
+        }
+        self.merchants.insert(id.clone(), handle);
+        self.removed.remove(id);
+        for host in &setup.view.hosts {
+            self.hosts.insert(host.clone(), id.clone());
         }
     }
 
@@ -159,11 +151,12 @@ impl Directory {
     /// The endpoint for a tenant's order events; `None` if it has no receiver, or is not served here in this mode.
     #[must_use]
     pub fn receiver(&self, tenant: &Tenant) -> Option<Receiver> {
-        self.served(tenant)?.receiver()
+        self.known(tenant)?.receiver()
     }
 
-    /// The merchant of a tenant, if it is served here in this mode, or was until it was removed.
-    fn served(&self, tenant: &Tenant) -> Option<MerchantHandle> {
+    /// The merchant of a tenant in this mode, if it is served here, or was until it was removed.
+    #[must_use]
+    pub fn known(&self, tenant: &Tenant) -> Option<MerchantHandle> {
         let removed = || self.removed.get(&tenant.merchant).map(|handle| handle.clone());
         self.by_id(&tenant.merchant).or_else(removed).filter(|merchant| merchant.tenant() == tenant)
     }
@@ -174,7 +167,7 @@ impl DueSessions for Directory {
     /// Events of a merchant that is not served here wait in the store, as do those of a merchant whose records are
     /// not reliable.
     fn can_go_on(&self, tenant: &Tenant) -> bool {
-        if let Some(merchant) = self.served(tenant) {
+        if let Some(merchant) = self.known(tenant) {
             return merchant.view().records.are_reliable();
         }
         if self.unserved.insert(tenant.clone()) {
@@ -185,13 +178,13 @@ impl DueSessions for Directory {
     }
 
     async fn wake(&self, tenant: &Tenant, id: &SessionId) {
-        if let Some(merchant) = self.served(tenant) {
+        if let Some(merchant) = self.known(tenant) {
             merchant.wake(id).await;
         }
     }
 
     async fn expire_carts(&self, tenant: &Tenant, carts: Vec<SessionId>) -> usize {
-        match self.served(tenant) {
+        match self.known(tenant) {
             Some(merchant) => merchant.expire_carts(carts).await,
             None => 0,
         }

@@ -59,12 +59,12 @@ impl MerchantHandle {
 
     /// Replaces the merchant's configuration by its next generation, which is of the same tenant. Returns whether it
     /// is in use.
-    pub(super) async fn apply(&self, setup: &MerchantSetup, was_removed: bool) -> bool {
+    pub(super) async fn apply(&self, setup: &MerchantSetup) -> bool {
         // An actor that crashed has a successor.
         for _ in 0..TRIES {
             let Some(actor) = self.actor.load_full() else { return false };
             let (applied, in_use) = oneshot::channel();
-            actor.do_send(Apply { setup: Box::new(setup.clone()), was_removed, applied });
+            actor.do_send(Apply { setup: Box::new(setup.clone()), applied });
             if in_use.await.is_ok() {
                 return true;
             }

@@ -248,8 +248,6 @@ struct Recall;
 #[rtype(result = "()")]
 pub(super) struct Apply {
     pub(super) setup: Box<MerchantSetup>,
-    /// Whether the merchant was not served until now: another one may have its account since.
-    pub(super) was_removed: bool,
     pub(super) applied: oneshot::Sender<()>,
 }
 
@@ -319,9 +317,9 @@ impl Handler<VerifyAccount> for MerchantActor {
 impl Handler<Apply> for MerchantActor {
     type Result = ();
 
-    fn handle(&mut self, Apply { setup, was_removed, applied }: Apply, ctx: &mut Self::Context) {
+    fn handle(&mut self, Apply { setup, applied }: Apply, ctx: &mut Self::Context) {
         let present = self.merchant.load_full();
-        let next = Arc::new(present.next(&setup, &self.deps, was_removed));
+        let next = Arc::new(present.next(&setup, &self.deps));
         let goes_on = next.has_account_of(&present);
         self.merchant.store(next);
         if !goes_on {

@@ -142,12 +142,15 @@ pub(crate) async fn verify_account(
     Ok(verified)
 }
 
-/// Records that the merchant receives payments in an account.
+/// Records that the merchant receives payments in an account. A removed one receives none.
 pub(crate) fn claim(
     deps: &Dependencies,
     merchant: &MerchantState,
     (account, verified_by_stripe): (&AccountId, bool),
 ) -> Result<(), AccountTaken> {
+    if merchant.is_removed {
+        return Ok(());
+    }
     let (merchant, shares) = (merchant.tenant.merchant.clone(), merchant.shares_account);
     deps.payees.claim(account, Payee { merchant, shares, verified_by_stripe })
 }

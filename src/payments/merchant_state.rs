@@ -32,6 +32,9 @@ pub struct MerchantSetup {
     pub receiver: Option<Receiver>,
     /// The secrets that verify Stripe's webhooks to it; without one it accepts none.
     pub webhook_secrets: Vec<SecretString>,
+    /// Whether it has no file any more: it begins nothing, and what it has begun ends. It claims no account, which
+    /// may be another merchant's by now.
+    pub is_removed: bool,
 }
 
 /// A merchant's present generation. Each piece of work loads it once, so it sees one generation as a whole.
@@ -47,6 +50,7 @@ pub(crate) struct MerchantState {
     pub(super) key: SecretString,
     pub(super) given_account: Option<AccountId>,
     pub(super) shares_account: bool,
+    pub(super) is_removed: bool,
     pub(crate) limiter: Arc<MerchantLimiter>,
     pub(super) gate: Arc<StripeGate>,
     pub(super) listings: Arc<Listings>,
@@ -79,6 +83,7 @@ impl MerchantState {
             key: setup.key.clone(),
             given_account: setup.given_account.clone(),
             shares_account: setup.shares_account,
+            is_removed: setup.is_removed,
             limiter: Arc::new(MerchantLimiter::new(&setup.view.limits)),
             gate,
             listings: Arc::default(),
@@ -92,9 +97,10 @@ impl MerchantState {
 
     /// The next generation, of the same tenant. What is in use at Stripe, the limits' fill and the counts go on. With
     /// the same key and account, payments go on too; otherwise, and after a removal, the account must be verified first.
-    pub(crate) fn next(&self, setup: &MerchantSetup, deps: &Dependencies, was_removed: bool) -> Self {
+    pub(crate) fn next(&self, setup: &MerchantSetup, deps: &Dependencies) -> Self {
         let present = self.view.load();
-        let is_same_account = !was_removed
+        let is_put_back = self.is_removed && !setup.is_removed;
+        let is_same_account = !is_put_back
             && self.key.expose_secret() == setup.key.expose_secret()
             && self.given_account == setup.given_account
             && self.shares_account == setup.shares_account;
@@ -121,6 +127,7 @@ impl MerchantState {
             key: setup.key.clone(),
             given_account: setup.given_account.clone(),
             shares_account: setup.shares_account,
+            is_removed: setup.is_removed,
             limiter,
             gate: Arc::clone(&self.gate),
             listings,

@@ -19,7 +19,10 @@ use crate::config::tenant::{TenantConfig, TenantSecrets, WebhookSecrets, parse_t
 use crate::config::tenants_dir::{TenantsRead, read_tenant_files, tenant_files};
 use crate::config::usable::{UsableMerchant, usable};
 use crate::delivery::Receiver;
-use crate::domain::ids::MerchantId;
+use crate::domain::checkout::model::Priority;
+use crate::domain::ids::{MerchantId, Tenant};
+use crate::domain::merchant::{MerchantStatus, MerchantView};
+use crate::domain::time::Timestamp;
 use crate::payments::{Dependencies, MerchantSetup, Payee};
 use crate::ports::Environment;
 use crate::store::{Holdings, ServedTenant, StoreError};
@@ -103,13 +106,9 @@ impl Folder {
         for merchant in changed {
             self.apply(merchant, &mut served).await;
         }
-        let gone: Vec<MerchantId> = served.keys().filter(|id| !present.contains(*id)).cloned().collect();
-        for merchant in gone {
-            self.directory.remove(&merchant);
-            served.remove(&merchant);
-            tracing::warn!(%merchant, remedy = "put its file back to serve it again", "tenant_removed");
-        }
+        self.remove_all_but(&present, &mut served).await;
         self.directory.forget_hosts();
+        self.finish_removed(&present).await?;
         Ok(self.publish(problems, &served))
     }
 
@@ -203,6 +202,50 @@ impl Folder {
         served.insert(id, ServedMerchant { merchant, generation });
     }
 
+    /// Removes the merchants that have no file any more. Those that have no actor to hear of it are tried again.
+    async fn remove_all_but(
+        &self,
+        present: &BTreeSet<MerchantId>,
+        served: &mut BTreeMap<MerchantId, ServedMerchant>,
+    ) {
+        let gone: Vec<MerchantId> = served.keys().filter(|id| !present.contains(*id)).cloned().collect();
+        for merchant in gone {
+            let Some(ServedMerchant { merchant: last, generation }) = served.get(&merchant) else { continue };
+            if self.directory.apply(&removed(last, generation + 1)).await {
+                served.remove(&merchant);
+                tracing::warn!(%merchant, remedy = "put its file back to serve it again", "tenant_removed");
+            }
+        }
+    }
+
+    /// Lets what merchants without a file had begun in an earlier process end, with their last good configurations.
+    async fn finish_removed(&self, present: &BTreeSet<MerchantId>) -> Result<(), StoreError> {
+        let mut unfinished: BTreeSet<Tenant> = BTreeSet::new();
+        for priority in [Priority::Payment, Priority::StripeCheckout, Priority::Refund, Priority::Poll] {
+            let ever = Timestamp::from_millis(i64::MAX);
+            unfinished.extend(self.deps.store.tenants_with_due_sessions(ever, priority).await?);
+        }
+        unfinished
+            .retain(|tenant| !present.contains(&tenant.merchant) && self.directory.known(tenant).is_none());
+        for tenant in unfinished {
+            let merchant = &tenant.merchant;
+            let last_good = self.last_good(std::slice::from_ref(merchant), &BTreeMap::new()).await;
+            let Some(last) = last_good.into_iter().find(|last| last.tenant() == tenant) else { continue };
+            match last.resolve_secrets(self.environment.as_ref(), &self.config.secrets.dir) {
+                Ok(secrets) => {
+                    let last = UsableMerchant { tenant: last, secrets };
+                    self.directory.apply(&removed(&last, FIRST_GENERATION)).await;
+                    tracing::warn!(%merchant, "removed_tenant_finishes");
+                }
+                Err(problems) => {
+                    let cause = problems.first().map(ToString::to_string);
+                    tracing::error!(%merchant, cause, "removed_tenant_cannot_finish");
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Publishes the status, and logs the problems that were not there before.
     fn publish(
         &self,
@@ -260,7 +303,15 @@ fn setup(UsableMerchant { tenant, secrets }: &UsableMerchant, generation: u64) -
         key: stripe_key.clone(),
         receiver: webhook.as_ref().map(receiver),
         webhook_secrets: stripe_webhooks.clone(),
+        is_removed: false,
     }
+}
+
+/// The same of a merchant without a file: it begins nothing.
+fn removed(last: &UsableMerchant, generation: u64) -> MerchantSetup {
+    let setup = setup(last, generation);
+    let view = MerchantView { status: MerchantStatus::Suspended, ..setup.view };
+    MerchantSetup { view, is_removed: true, ..setup }
 }
 
 fn receiver(WebhookSecrets { url, secrets }: &WebhookSecrets) -> Receiver {

@@ -288,3 +288,28 @@ async fn a_renamed_file_sells_in_the_same_account_under_its_new_name() {
     world.wait_for("\"stripe_account_known\"", 4);
     buys(&world, &world.client_of("red-door", Speaks::Modern), NEW_ACCOUNT).await;
 }
+
+#[tokio::test]
+async fn a_payment_under_way_ends_in_a_process_that_finds_no_file_of_its_merchant() {
+    let mut world = TestGateway::start();
+    let client = world.client(Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let token = world.token("pm_card_visa", total(&sheet));
+    let hold = world.emulator.hold_next_payment(HoldPoint::AfterEffect);
+    let (lost, ()) = futures_util::future::join(client.pay_unheard(&sheet["id"], &token), async {
+        hold.reached().await;
+        world.kill();
+        hold.release();
+    })
+    .await;
+    assert!(lost.is_err());
+    fs::remove_file(world.folder.path().join("tenants").join(format!("{SHOP}.toml"))).unwrap();
+
+    world.start_until("\"removed_tenant_finishes\"", 1);
+    world.wait_for("\"state\":\"completed\"", 1);
+    assert_eq!(world.ledger().len(), 1);
+    let endpoint = world.url(&format!("/t/{SHOP}/mcp"));
+    assert_eq!(reqwest::get(endpoint).await.unwrap().status(), 404);
+    let log = world.log_so_far();
+    assert!(!log.contains("stripe_account_taken"), "{log}");
+}

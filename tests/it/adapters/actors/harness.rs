@@ -139,6 +139,7 @@ impl ActorHarness {
                 key,
                 receiver: None,
                 webhook_secrets: Vec::new(),
+                is_removed: false,
             });
         }
         let merchants: Vec<MerchantHandle> =
