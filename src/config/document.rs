@@ -299,6 +299,11 @@ impl<'d> Field<'d> {
         self.value.as_float().map(toml::de::DeFloat::as_str)
     }
 
+    /// The text; `None` if the value is not one, which is not reported.
+    pub(super) fn quoted(&self) -> Option<&'d str> {
+        self.value.as_str()
+    }
+
     /// The boolean; `None` if the value is not one.
     pub(super) fn switch(&self) -> Option<bool> {
         let switch = self.value.as_bool();

@@ -133,5 +133,8 @@ pub(super) fn read_text(file: &Path, most: u64) -> Result<String, Diagnostic> {
     if bytes.len() as u64 > most {
         return Err(place.problem(format!("is longer than {} MiB", most / 1024 / 1024), "shorten it"));
     }
+    if matches!(bytes[..], [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+        return Err(place.problem("is UTF-16 text", "save it as UTF-8"));
+    }
     String::from_utf8(bytes).map_err(|_| place.problem("is not UTF-8 text", "save it as UTF-8"))
 }

@@ -233,6 +233,12 @@ impl Amounts {
             field.refuse("must be whole minor units, but is a decimal number", remedy);
             return None;
         }
+        if let Some(meant) = field.quoted().zip(self.0).and_then(|(text, currency)| price_tag(text, currency))
+        {
+            let remedy = format!("write {}, without quotes, for {meant}", meant.minor);
+            field.refuse("must be whole minor units, but is a text", remedy);
+            return None;
+        }
         let minor = field.whole_or(&self.example())?;
         if minor < 0 {
             field.refuse("must not be negative", self.example());
@@ -258,6 +264,12 @@ fn minor_units(decimal: &str, currency: Currency) -> Option<Money> {
     }
     let minor = format!("{whole}{fraction:0<decimals$}").parse().ok()?;
     Money::new(minor, currency).well_formed().ok()
+}
+
+/// The amount that a price as people write it most likely meant, such as `18.50`, `$18.50` or `18,50`.
+fn price_tag(text: &str, currency: Currency) -> Option<Money> {
+    let number = text.trim_matches(|letter: char| !letter.is_ascii_digit()).replace(',', ".");
+    minor_units(&number, currency)
 }
 
 /// A price below one dollar, euro or dinar is more often one in whole dollars.
@@ -300,5 +312,10 @@ mod tests {
         assert_eq!(meant("18.505", "usd"), None);
         assert_eq!(meant("-1.5", "usd"), None);
         assert_eq!(meant("1e3", "usd"), None);
+        let priced = |text: &str| price_tag(text, "usd".parse().unwrap()).map(|money| money.minor);
+        for text in ["18.50", "$18.50", "18,50 €", " USD 18.5"] {
+            assert_eq!(priced(text), Some(1850), "{text}");
+        }
+        assert_eq!((priced("1850"), priced("1,850.00"), priced("dear")), (None, None, None));
     }
 }

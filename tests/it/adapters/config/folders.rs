@@ -43,9 +43,17 @@ fn a_bad_file_never_hides_a_good_one() {
     ]);
     fs::write(dir.path().join("d.toml"), [0xff]).unwrap();
     fs::create_dir(dir.path().join("e.toml")).unwrap();
+    let utf16: Vec<u8> = "\u{feff}name = 1".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    fs::write(dir.path().join("f.toml"), utf16).unwrap();
     let (ids, problems) = read(&dir);
     assert_eq!(ids, ["b"]);
-    for file in ["a.toml:1:", "c.toml:1:", "d.toml: is not UTF-8", "e.toml: is not a regular file"] {
+    for file in [
+        "a.toml:1:",
+        "c.toml:1:",
+        "d.toml: is not UTF-8",
+        "e.toml: is not a regular file",
+        "f.toml: is UTF-16",
+    ] {
         assert!(problems.contains(file), "{file}: {problems}");
     }
 }

@@ -137,6 +137,13 @@ fn goods_that_are_sent_need_a_shipping_option() {
 }
 
 #[test]
+fn a_price_in_quotes_is_answered_with_its_minor_units() {
+    let quoted = SHOP.replace("1800", "\"18.50\"");
+    let problem = only_problem(&quoted);
+    assert!(problem.contains("is a text; write 1850, without quotes, for 18.50 USD"), "{problem}");
+}
+
+#[test]
 fn prices_follow_the_currencys_own_steps() {
     let priced = |currency: &str, price: &str| {
         SHOP.replace("\"usd\"", &format!("\"{currency}\"")).replace("1800", price)
