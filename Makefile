@@ -8,7 +8,7 @@ NODE_MODULES := tests/node/node_modules
 CHROMIUM := $(or $(TEST_CHROMIUM),/usr/bin/chromium)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test crash-test bench mutants lint fmt generate picture places setup
+.PHONY: help demo check test crash-test bench bench-merchants mutants lint fmt generate picture places setup
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ crash-test: ## Buy 500 times while the release binary is killed 50 times, and ho
 # The pace of SQLite is measured in the same run, so the ratio means something on any machine.
 bench: ## Count durable purchases per second beside what SQLite alone commits.
 	BENCH_ROUNDS=7 BENCH_PURCHASES=600 BENCH_SHOPPERS=32 BENCH_LEAST=0.3 $(CARGO) test --locked --release --test it -- throughput --nocapture
+
+bench-merchants: ## Measure start, change and memory with 1, 1,000 and 10,000 merchants.
+	BENCH_MERCHANTS=1,1000,10000 BENCH_FILES=1000 $(CARGO) test --locked --release --test it -- many_merchants --nocapture
 
 # Not part of `test`: it tests the tests. MUTANTS=… is how many are drawn, MUTANTS_SEED=… draws others; docs/RELIABILITY.md.
 mutants: .tools/mutants/.complete ## Change the money path in small ways, hundreds of times, and see that a test fails.

@@ -1,5 +1,6 @@
 //! The merchants of this process, by id and host.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix::{Arbiter, ArbiterHandle};
@@ -114,6 +115,11 @@ impl Directory {
         for host in &setup.view.hosts {
             self.hosts.insert(host.clone(), id.clone());
         }
+    }
+
+    /// Forgets the removed merchants, but for these.
+    pub fn forget_removed(&self, unfinished: &BTreeSet<Tenant>) {
+        self.removed.retain(|_, merchant| unfinished.contains(merchant.tenant()));
     }
 
     /// Forgets the hosts that no merchant has any more.

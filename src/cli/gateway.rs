@@ -127,7 +127,7 @@ impl Gateway {
     }
 
     /// The merchants that it served first.
-    pub(super) fn merchants(&self) -> &[TenantConfig] {
+    pub(super) fn merchants(&self) -> &[Arc<TenantConfig>] {
         &self.opened.merchants
     }
 
@@ -145,7 +145,7 @@ impl Gateway {
     /// Waits until every merchant's Stripe account is verified, so that it can be paid; `false` if it takes too long.
     #[cfg(feature = "emulator")]
     pub(super) fn wait_until_payable(&self, limit: Duration) -> bool {
-        let payable = |merchant: &TenantConfig| {
+        let payable = |merchant: &Arc<TenantConfig>| {
             self.directory.by_id(merchant.id()).is_some_and(|handle| handle.view().payments_off.is_none())
         };
         let waiting = async {

@@ -43,7 +43,8 @@ pub struct Folder {
 
 /// The configuration that a merchant is served with.
 struct ServedMerchant {
-    merchant: UsableMerchant,
+    tenant: Arc<TenantConfig>,
+    secrets: TenantSecrets,
     generation: u64,
 }
 
@@ -172,7 +173,7 @@ impl Folder {
         let mut found = Vec::new();
         for id in merchants {
             if let Some(now) = served.get(id) {
-                found.push(now.merchant.tenant.clone());
+                found.push(TenantConfig::clone(&now.tenant));
                 continue;
             }
             match self.deps.store.served_config(id).await {
@@ -189,17 +190,18 @@ impl Folder {
     async fn apply(&self, merchant: UsableMerchant, served: &mut BTreeMap<MerchantId, ServedMerchant>) {
         let id = merchant.tenant.id().clone();
         let generation = served.get(&id).map_or(FIRST_GENERATION, |now| now.generation + 1);
-        if !self.directory.apply(&setup(&merchant, generation)).await {
+        let UsableMerchant { tenant, secrets } = merchant;
+        if !self.directory.apply(&setup((&tenant, &secrets), generation)).await {
             tracing::error!(merchant = %id, generation, "tenant_not_applied");
             return;
         }
-        let hosts = merchant.tenant.hosts().join(" ");
+        let hosts = tenant.hosts().join(" ");
         if generation == FIRST_GENERATION {
             tracing::info!(merchant = %id, hosts, "tenant_opened");
         } else {
             tracing::info!(merchant = %id, hosts, generation, "tenant_changed");
         }
-        served.insert(id, ServedMerchant { merchant, generation });
+        served.insert(id, ServedMerchant { tenant: Arc::new(tenant), secrets, generation });
     }
 
     /// Removes the merchants that have no file any more. Those that have no actor to hear of it are tried again.
@@ -210,21 +212,25 @@ impl Folder {
     ) {
         let gone: Vec<MerchantId> = served.keys().filter(|id| !present.contains(*id)).cloned().collect();
         for merchant in gone {
-            let Some(ServedMerchant { merchant: last, generation }) = served.get(&merchant) else { continue };
-            if self.directory.apply(&removed(last, generation + 1)).await {
+            let Some(ServedMerchant { tenant, secrets, generation }) = served.get(&merchant) else {
+                continue;
+            };
+            if self.directory.apply(&removed((tenant, secrets), generation + 1)).await {
                 served.remove(&merchant);
                 tracing::warn!(%merchant, remedy = "put its file back to serve it again", "tenant_removed");
             }
         }
     }
 
-    /// Lets what merchants without a file had begun in an earlier process end, with their last good configurations.
+    /// Lets what merchants without a file have begun end, with their last good configurations, also where an earlier
+    /// process began it. Those that have nothing left are forgotten.
     async fn finish_removed(&self, present: &BTreeSet<MerchantId>) -> Result<(), StoreError> {
         let mut unfinished: BTreeSet<Tenant> = BTreeSet::new();
-        for priority in [Priority::Payment, Priority::StripeCheckout, Priority::Refund, Priority::Poll] {
+        for priority in Priority::ALL {
             let ever = Timestamp::from_millis(i64::MAX);
             unfinished.extend(self.deps.store.tenants_with_due_sessions(ever, priority).await?);
         }
+        self.directory.forget_removed(&unfinished);
         unfinished
             .retain(|tenant| !present.contains(&tenant.merchant) && self.directory.known(tenant).is_none());
         for tenant in unfinished {
@@ -233,8 +239,7 @@ impl Folder {
             let Some(last) = last_good.into_iter().find(|last| last.tenant() == tenant) else { continue };
             match last.resolve_secrets(self.environment.as_ref(), &self.config.secrets.dir) {
                 Ok(secrets) => {
-                    let last = UsableMerchant { tenant: last, secrets };
-                    self.directory.apply(&removed(&last, FIRST_GENERATION)).await;
+                    self.directory.apply(&removed((&last, &secrets), FIRST_GENERATION)).await;
                     tracing::warn!(%merchant, "removed_tenant_finishes");
                 }
                 Err(problems) => {
@@ -252,10 +257,12 @@ impl Folder {
         problems: Vec<Diagnostic>,
         served: &BTreeMap<MerchantId, ServedMerchant>,
     ) -> Arc<FolderStatus> {
-        let tenants = served.values().map(|now| now.merchant.tenant.clone()).collect();
+        let tenants = served.values().map(|now| Arc::clone(&now.tenant)).collect();
         let status = Arc::new(FolderStatus::new(tenants, problems));
-        let before = self.status.swap(Arc::clone(&status));
-        for (merchant, problem) in status.mistakes().filter(|mistake| !before.has(mistake)) {
+        let before = self.status.swap(Arc::clone(&status)).said();
+        for (merchant, problem) in
+            status.mistakes().filter(|(_, problem)| !before.contains(&problem.to_string()))
+        {
             let keeps_on = status.is_served(&merchant);
             tracing::error!(merchant, cause = %problem, keeps_on, "tenant_rejected");
         }
@@ -289,12 +296,11 @@ async fn blocking<T: Send + 'static>(
 
 impl ServedMerchant {
     fn differs_from(&self, other: &UsableMerchant) -> bool {
-        let UsableMerchant { tenant, secrets } = &self.merchant;
-        tenant.source() != other.tenant.source() || !secrets.are(&other.secrets)
+        self.tenant.source() != other.tenant.source() || !self.secrets.are(&other.secrets)
     }
 }
 
-fn setup(UsableMerchant { tenant, secrets }: &UsableMerchant, generation: u64) -> MerchantSetup {
+fn setup((tenant, secrets): (&TenantConfig, &TenantSecrets), generation: u64) -> MerchantSetup {
     let TenantSecrets { stripe_key, stripe_webhooks, webhook } = secrets;
     MerchantSetup {
         view: tenant.view(generation, None),
@@ -308,7 +314,7 @@ fn setup(UsableMerchant { tenant, secrets }: &UsableMerchant, generation: u64) -
 }
 
 /// The same of a merchant without a file: it begins nothing.
-fn removed(last: &UsableMerchant, generation: u64) -> MerchantSetup {
+fn removed(last: (&TenantConfig, &TenantSecrets), generation: u64) -> MerchantSetup {
     let setup = setup(last, generation);
     let view = MerchantView { status: MerchantStatus::Suspended, ..setup.view };
     MerchantSetup { view, is_removed: true, ..setup }

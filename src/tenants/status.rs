@@ -1,6 +1,7 @@
 //! What is served of a folder of merchants, and what is wrong in it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::config::diagnostic::Diagnostic;
 use crate::config::tenant::TenantConfig;
@@ -8,13 +9,13 @@ use crate::config::tenant::TenantConfig;
 /// The result of reading a folder of merchants.
 #[derive(Debug, Default)]
 pub struct FolderStatus {
-    /// The merchants that are served, each with the configuration in use.
-    pub merchants: Vec<TenantConfig>,
+    /// The merchants that are served, by id, each with the configuration in use.
+    pub merchants: Vec<Arc<TenantConfig>>,
     pub problems: Vec<Diagnostic>,
 }
 
 impl FolderStatus {
-    pub(super) const fn new(merchants: Vec<TenantConfig>, problems: Vec<Diagnostic>) -> Self {
+    pub(super) const fn new(merchants: Vec<Arc<TenantConfig>>, problems: Vec<Diagnostic>) -> Self {
         Self { merchants, problems }
     }
 
@@ -41,13 +42,12 @@ impl FolderStatus {
     /// Whether the merchant of this id is served.
     #[must_use]
     pub fn is_served(&self, name: &str) -> bool {
-        self.merchants.iter().any(|merchant| merchant.id().as_str() == name)
+        self.merchants.binary_search_by(|merchant| merchant.id().as_str().cmp(name)).is_ok()
     }
 
-    /// Whether this problem was found.
-    pub(super) fn has(&self, (merchant, problem): &(String, &Diagnostic)) -> bool {
-        let said = problem.to_string();
-        self.mistakes().any(|(known, found)| known == *merchant && found.to_string() == said)
+    /// The problems in words.
+    pub(super) fn said(&self) -> BTreeSet<String> {
+        self.problems.iter().map(ToString::to_string).collect()
     }
 
     fn wrong(&self) -> BTreeSet<String> {

@@ -130,7 +130,7 @@ impl Demo {
 
 /// The page to shop in.
 fn host(page: TcpListener, gateway: &Gateway, emulator: &Emulator) -> std::io::Result<Host> {
-    let merchant = |merchant: &TenantConfig| HostMerchant {
+    let merchant = |merchant: &Arc<TenantConfig>| HostMerchant {
         id: merchant.id().to_string(),
         name: merchant.name().to_owned(),
         mcp_url: mcp_url(gateway, merchant),

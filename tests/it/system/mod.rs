@@ -15,6 +15,7 @@ mod host;
 mod hosted;
 mod kills;
 mod logging;
+mod many_merchants;
 mod orders;
 mod process;
 mod purchase;
