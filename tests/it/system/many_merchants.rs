@@ -7,9 +7,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::time::Instant;
 
 use merchant_gateway::ports::{Environment, SystemEnvironment};
+use tokio::time::Instant;
 
 use crate::support::client::Speaks;
 use crate::support::test_gateway::{TestGateway, account};
