@@ -11,6 +11,7 @@ mod shared;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -115,22 +116,48 @@ pub struct TooMany {
 /// The error of an empty bucket in `governor`.
 type Refusal = NotUntil<governor::clock::QuantaInstant>;
 
-/// The buckets of one merchant.
+/// The buckets of one merchant, in groups of which each depends on other limits. Generations of a merchant share the
+/// groups whose limits are the same, with their fill.
 #[derive(Debug)]
 pub struct MerchantLimiter {
     clock: DefaultClock,
+    limits: Limits,
+    calls: Arc<Calls>,
+    checkouts: Arc<Pool>,
+    payments: Arc<Paying>,
+    shoppers: Arc<Shoppers>,
+    independent: Arc<Independent>,
+}
+
+/// Sized by the calls per second.
+#[derive(Debug)]
+struct Calls {
     requests: Pool,
-    checkouts: Pool,
-    tokens: Pool,
-    stripe_checkouts: Pool,
     held: SharedBucket,
     status_reads: SharedBucket,
+}
+
+/// Sized by the payments per minute.
+#[derive(Debug)]
+struct Paying {
+    tokens: Pool,
+    stripe_checkouts: Pool,
     payments: SharedBucket,
+}
+
+/// Sized by the calls per minute of one shopper.
+#[derive(Debug)]
+struct Shoppers {
+    calling: Each,
+    paying: Each,
+}
+
+/// Of a fixed size, and the networks that have bought.
+#[derive(Debug)]
+struct Independent {
     unknown: DefaultDirectRateLimiter,
     unsigned: DefaultDirectRateLimiter,
     paying_sessions: Each,
-    shoppers: Each,
-    paying_shoppers: Each,
     known: KnownNetworks,
 }
 
@@ -179,22 +206,51 @@ impl MerchantLimiter {
         let size = |holds: u32, fills_in: Duration| Size { holds: holds.max(1), fills_in };
         let burst_fills = Duration::from_secs(1) * limits.burst.max(1) / limits.requests_per_second.max(1);
         let calls = size(limits.burst, burst_fills);
-        let tokens = limits.payments_per_minute.saturating_mul(TOKENS_OF_A_PAYMENT);
+        let payments = size(limits.payments_per_minute, MINUTE);
+        let tokens = size(limits.payments_per_minute.saturating_mul(TOKENS_OF_A_PAYMENT), MINUTE);
+        let per_shopper = per_minute(limits.per_shopper_per_minute);
         Self {
             clock: DefaultClock::default(),
-            requests: Pool::new(calls),
-            checkouts: Pool::new(size(limits.checkouts_per_minute, MINUTE)),
-            tokens: Pool::new(size(tokens, MINUTE)),
-            stripe_checkouts: Pool::new(size(limits.payments_per_minute, MINUTE)),
-            held: SharedBucket::new(calls),
-            status_reads: SharedBucket::new(calls),
-            payments: SharedBucket::new(size(limits.payments_per_minute, MINUTE)),
-            unknown: RateLimiter::direct(per_minute(UNKNOWN_PER_MINUTE)),
-            unsigned: RateLimiter::direct(per_minute(UNSIGNED_PER_MINUTE)),
-            paying_sessions: Each::new(per_minute(PAYMENTS_OF_A_SESSION)),
-            shoppers: Each::new(per_minute(limits.per_shopper_per_minute)),
-            paying_shoppers: Each::new(per_minute(limits.per_shopper_per_minute)),
-            known: KnownNetworks::default(),
+            limits: *limits,
+            calls: Arc::new(Calls {
+                requests: Pool::new(calls),
+                held: SharedBucket::new(calls),
+                status_reads: SharedBucket::new(calls),
+            }),
+            checkouts: Arc::new(Pool::new(size(limits.checkouts_per_minute, MINUTE))),
+            payments: Arc::new(Paying {
+                tokens: Pool::new(tokens),
+                stripe_checkouts: Pool::new(payments),
+                payments: SharedBucket::new(payments),
+            }),
+            shoppers: Arc::new(Shoppers { calling: Each::new(per_shopper), paying: Each::new(per_shopper) }),
+            independent: Arc::new(Independent {
+                unknown: RateLimiter::direct(per_minute(UNKNOWN_PER_MINUTE)),
+                unsigned: RateLimiter::direct(per_minute(UNSIGNED_PER_MINUTE)),
+                paying_sessions: Each::new(per_minute(PAYMENTS_OF_A_SESSION)),
+                known: KnownNetworks::default(),
+            }),
+        }
+    }
+
+    /// The limiter of the merchant's next generation: the buckets whose size changes are full.
+    #[must_use]
+    pub fn next(&self, limits: &Limits) -> Self {
+        fn kept<T>(is_same: bool, present: &Arc<T>, fresh: Arc<T>) -> Arc<T> {
+            if is_same { Arc::clone(present) } else { fresh }
+        }
+        let (was, fresh) = (&self.limits, Self::new(limits));
+        let same_calls = (was.requests_per_second, was.burst) == (limits.requests_per_second, limits.burst);
+        let same_checkouts = was.checkouts_per_minute == limits.checkouts_per_minute;
+        let same_payments = was.payments_per_minute == limits.payments_per_minute;
+        let same_shoppers = was.per_shopper_per_minute == limits.per_shopper_per_minute;
+        Self {
+            calls: kept(same_calls, &self.calls, fresh.calls),
+            checkouts: kept(same_checkouts, &self.checkouts, fresh.checkouts),
+            payments: kept(same_payments, &self.payments, fresh.payments),
+            shoppers: kept(same_shoppers, &self.shoppers, fresh.shoppers),
+            independent: Arc::clone(&self.independent),
+            ..fresh
         }
     }
 
@@ -202,20 +258,26 @@ impl MerchantLimiter {
     pub fn take(&self, budget: Budget<'_>, source: &Source) -> Result<(), TooMany> {
         match budget {
             Budget::Token(session) => {
-                self.each(&self.paying_sessions, Some(session))?;
-                self.each(&self.paying_shoppers, source.shopper().as_deref())?;
-                self.tokens.take(self.is_known(source), |bucket| paying(bucket, source, session))
+                self.each(&self.independent.paying_sessions, Some(session))?;
+                self.each(&self.shoppers.paying, source.shopper().as_deref())?;
+                self.payments.tokens.take(self.is_known(source), |bucket| paying(bucket, source, session))
             }
-            Budget::Payment(session) => self.payments.take(&paying(&self.payments, source, session)),
+            Budget::Payment(session) => {
+                self.payments.payments.take(&paying(&self.payments.payments, source, session))
+            }
             Budget::StripeCheckout(session) => {
-                self.each(&self.paying_sessions, Some(session))?;
-                self.stripe_checkouts.take(self.is_known(source), |bucket| paying(bucket, source, session))
+                self.each(&self.independent.paying_sessions, Some(session))?;
+                self.payments
+                    .stripe_checkouts
+                    .take(self.is_known(source), |bucket| paying(bucket, source, session))
             }
-            Budget::Status(session) => self.status_reads.take(&holding(&self.status_reads, source, session)),
-            Budget::Held(name) => self.held.take(&holding(&self.held, source, name)),
-            Budget::Unknown => self.unknown.check().map_err(|refusal| self.too_many(&refusal)),
-            Budget::Unsigned => self.unsigned.check().map_err(|refusal| self.too_many(&refusal)),
-            Budget::Request => self.take_shared(&self.requests, source),
+            Budget::Status(session) => {
+                self.calls.status_reads.take(&holding(&self.calls.status_reads, source, session))
+            }
+            Budget::Held(name) => self.calls.held.take(&holding(&self.calls.held, source, name)),
+            Budget::Unknown => self.independent.unknown.check().map_err(|refusal| self.too_many(&refusal)),
+            Budget::Unsigned => self.independent.unsigned.check().map_err(|refusal| self.too_many(&refusal)),
+            Budget::Request => self.take_shared(&self.calls.requests, source),
             Budget::Checkout => self.take_shared(&self.checkouts, source),
         }
     }
@@ -223,24 +285,24 @@ impl MerchantLimiter {
     /// Records that a session was begun from a network.
     pub fn began(&self, session: &str, source: &Source) {
         if let Some(network) = source.network {
-            self.known.began(session, network);
+            self.independent.known.began(session, network);
         }
     }
 
     /// Records that a session was paid from a network.
     pub fn paid(&self, session: &str, source: &Source) {
         if let Some(network) = source.network {
-            self.known.paid(session, network);
+            self.independent.known.paid(session, network);
         }
     }
 
     fn is_known(&self, source: &Source) -> bool {
-        source.network.is_some_and(|network| self.known.holds(network))
+        source.network.is_some_and(|network| self.independent.known.holds(network))
     }
 
     /// Takes from a pool for a caller that holds no session yet.
     fn take_shared(&self, pool: &Pool, source: &Source) -> Result<(), TooMany> {
-        self.each(&self.shoppers, source.shopper().as_deref())?;
+        self.each(&self.shoppers.calling, source.shopper().as_deref())?;
         pool.take(self.is_known(source), |bucket| {
             let shopper = source.shopper().map(|shopper| bucket.caller(shopper, bucket.part(SHOPPER)));
             networks(bucket, source, bucket.part(NETWORK)).into_iter().chain(shopper).collect()
@@ -500,5 +562,18 @@ mod tests {
         taken(&limiter, 100, (Budget::Request, &named("203.0.113.7")));
         assert!(limiter.take(Budget::Request, &named("198.51.100.1")).is_ok());
         assert!(limiter.take(Budget::Held("chk_1"), &named("198.51.100.1")).is_ok());
+    }
+
+    #[test]
+    fn a_changed_limit_fills_its_own_buckets_and_no_others() {
+        let was = limits();
+        let limiter = MerchantLimiter::new(&was);
+        let payment = Budget::Payment("chk_1");
+        assert_eq!(taken(&limiter, 9, (Budget::Request, STRANGER)), 2);
+        assert_eq!(taken(&limiter, 9, (payment, STRANGER)), 1);
+        let next = limiter.next(&Limits { burst: 4, ..was });
+        assert!(taken(&next, 9, (Budget::Request, STRANGER)) > 2, "it was changed");
+        assert_eq!(taken(&next, 9, (payment, STRANGER)), 0, "it was not");
+        assert_eq!(taken(&limiter.next(&was), 9, (Budget::Request, STRANGER)), 0);
     }
 }

@@ -115,11 +115,6 @@ impl MerchantState {
             (stripe, key_status, Arc::default())
         };
         let verified = is_same_account && self.account_verified_by_stripe.load(Ordering::Acquire);
-        let limiter = if view.limits == present.limits {
-            Arc::clone(&self.limiter)
-        } else {
-            Arc::new(MerchantLimiter::new(&view.limits))
-        };
         Self {
             tenant: self.tenant.clone(),
             view: ArcSwap::from_pointee(view),
@@ -128,7 +123,7 @@ impl MerchantState {
             given_account: setup.given_account.clone(),
             shares_account: setup.shares_account,
             is_removed: setup.is_removed,
-            limiter,
+            limiter: Arc::new(self.limiter.next(&setup.view.limits)),
             gate: Arc::clone(&self.gate),
             listings,
             orphaned_payments: Arc::clone(&self.orphaned_payments),
