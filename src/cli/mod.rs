@@ -2,6 +2,7 @@
 //!
 //! May import everything; only `main` imports it. `anyhow` is used only here.
 
+mod admin_client;
 mod backup;
 mod check;
 #[cfg(feature = "emulator")]
@@ -15,6 +16,7 @@ mod master_key;
 mod reload;
 mod schema;
 mod serve;
+mod tenant;
 
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
@@ -60,6 +62,8 @@ enum Command {
     Healthcheck(healthcheck::Healthcheck),
     /// Make the running gateway with this configuration read the merchants' files and secrets now.
     Reload(reload::Reload),
+    /// Show the merchants of the running gateway with this configuration.
+    Tenant(tenant::Tenant),
 }
 
 /// Where the gateway's own configuration comes from.
@@ -124,6 +128,7 @@ pub fn main() -> ExitCode {
         Command::Schema(command) => command.run(),
         Command::Healthcheck(command) => command.run(),
         Command::Reload(command) => command.run(),
+        Command::Tenant(command) => command.run(),
     };
     ran.unwrap_or_else(|error| {
         for_a_moment(move || {

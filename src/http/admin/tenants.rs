@@ -52,10 +52,11 @@ fn without_query(request: &HttpRequest) -> Result<(), Problem> {
 }
 
 fn merchant(tenant: &TenantConfig, directory: &Directory) -> Option<Value> {
-    let view = directory.by_id(tenant.id())?.view();
+    let handle = directory.by_id(tenant.id())?;
+    let view = handle.view();
     Some(json!({
         "id": view.id, "name": view.name, "mode": view.mode, "status": view.status.into_str(), "hosts": view.hosts,
-        "generation": view.generation, "file": tenant.file(), "account": view.account,
+        "mcp_url": format!("{}/mcp", handle.link_base()), "generation": view.generation, "file": tenant.file(), "account": view.account,
         "payments_off": view.payments_off.as_ref().map(ToString::to_string),
     }))
 }

@@ -1,7 +1,8 @@
 //! The folder of merchants changes under a running gateway.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::Write as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -269,6 +270,20 @@ async fn operators_see_what_is_served_and_what_is_wrong_and_reload() {
         said.contains("products[0].price") && said.contains("merchants served: 2; problems: 1"),
         "{said}"
     );
+    let tenant = |words: &[&str]| {
+        let output = world.command("tenant").args(words).args(["--set", &listen]).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, all) = tenant(&["list"]);
+    assert!(code == Some(1) && all.contains("kiln-works") && all.contains("problems: 1"), "{all}");
+    let (code, shown) = tenant(&["show", SHOP]);
+    assert!(
+        code == Some(1) && shown.contains("endpoint  https://links.example/t/harbor-coffee/mcp"),
+        "{shown}"
+    );
+    assert!(shown.contains("products[0].price"), "{shown}");
+    assert_eq!(tenant(&["show", OTHER_SHOP]).0, Some(0));
+    assert_eq!(tenant(&["show", "nobody"]), (Some(1), String::new()));
     put_tenant(&world, SHOP, &good.replace("price = 1850", "price = 1900"));
     let told = reload();
     assert_eq!(String::from_utf8_lossy(&told.stdout), "merchants served: 2; problems: 0\n");
@@ -312,4 +327,49 @@ async fn a_payment_under_way_ends_in_a_process_that_finds_no_file_of_its_merchan
     assert_eq!(reqwest::get(endpoint).await.unwrap().status(), 404);
     let log = world.log_so_far();
     assert!(!log.contains("stripe_account_taken"), "{log}");
+}
+
+#[tokio::test]
+async fn a_file_behind_a_link_that_is_swapped_is_read_again() {
+    // As Kubernetes mounts a ConfigMap: files are links into a folder, and that folder's link is swapped.
+    let mut world = TestGateway::closed(usual_shops());
+    let tenants = world.folder.path().join("tenants");
+    let version = |name: &str, price: &str| {
+        fs::create_dir(tenants.join(name)).unwrap();
+        for shop in usual_shops() {
+            let file = shop.file.replace("price = 1850", &format!("price = {price}"));
+            fs::write(tenants.join(name).join(format!("{}.toml", shop.id)), file).unwrap();
+        }
+    };
+    version("..1", "1850");
+    symlink("..1", tenants.join("..data")).unwrap();
+    for shop in usual_shops() {
+        let file = tenants.join(format!("{}.toml", shop.id));
+        fs::remove_file(&file).unwrap();
+        symlink(format!("..data/{}.toml", shop.id), file).unwrap();
+    }
+    world.start_gateway();
+    let before = total(&world.client(Speaks::Modern).ready_checkout().await);
+
+    version("..2", "1900");
+    symlink("..2", tenants.join("..data.tmp")).unwrap();
+    fs::rename(tenants.join("..data.tmp"), tenants.join("..data")).unwrap();
+    world.wait_for("\"tenant_changed\"", 1);
+    assert!(total(&world.client(Speaks::Modern).ready_checkout().await) > before);
+}
+
+#[tokio::test]
+async fn a_file_that_is_written_piece_by_piece_is_not_read_half() {
+    let world = TestGateway::start();
+    let changed = usual_shops()[0].file.replace("price = 1850", "price = 1900");
+    let mut file =
+        fs::File::create(world.folder.path().join("tenants").join(format!("{SHOP}.toml"))).unwrap();
+    for piece in changed.as_bytes().chunks(64) {
+        file.write_all(piece).unwrap();
+        file.sync_data().unwrap();
+    }
+    world.wait_for("\"tenant_changed\"", 1);
+    let log = world.log_so_far();
+    assert_eq!(log.matches("\"tenant_changed\"").count(), 1);
+    assert!(!log.contains("\"tenant_rejected\""), "{log}");
 }
