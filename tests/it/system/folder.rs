@@ -197,7 +197,7 @@ async fn a_suspended_merchant_takes_no_payment_until_it_is_resumed() {
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let good = &usual_shops()[0].file;
-    put_tenant(&world, SHOP, &good.replacen("mode = \"test\"", "mode = \"test\"\nstatus = \"suspended\"", 1));
+    put_tenant(&world, SHOP, &good.replace("status = \"active\"", "status = \"suspended\""));
     world.wait_for("\"tenant_changed\"", 1);
     let token = world.token("pm_card_visa", total(&sheet));
     let said = client.complete(&sheet["id"], &token).await;
