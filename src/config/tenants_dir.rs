@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Place, quoted, why_unread};
 use super::tenant::{TenantConfig, parse_tenant};
@@ -31,13 +32,26 @@ pub fn read_tenants(dir: &Path, reserved: &[String]) -> TenantsRead {
     }
 }
 
+/// Configurations that were read before, by their files: a file with the same text is not parsed again.
+pub type KnownTenants = BTreeMap<PathBuf, Arc<TenantConfig>>;
+
 /// Reads these files, in the order given.
 #[must_use]
 pub fn read_tenant_files(files: &[PathBuf], reserved: &[String]) -> TenantsRead {
+    read_changed_tenant_files(files, reserved, &KnownTenants::new())
+}
+
+/// The same, where many of the files may be as they were.
+#[must_use]
+pub fn read_changed_tenant_files(
+    files: &[PathBuf],
+    reserved: &[String],
+    known: &KnownTenants,
+) -> TenantsRead {
     let mut read = TenantsRead::default();
     let mut ids: BTreeMap<MerchantId, PathBuf> = BTreeMap::new();
     for file in files {
-        let problems = match read_tenant(file) {
+        let problems = match read_unless_known(file, known.get(file).map(Arc::as_ref)) {
             Ok(tenant) => {
                 let problems = reserved_hosts(&tenant, reserved);
                 let first = ids.entry(tenant.id().clone()).or_insert_with(|| file.clone());
@@ -79,13 +93,20 @@ fn reserved_hosts(tenant: &TenantConfig, reserved: &[String]) -> Vec<Diagnostic>
 
 /// Reads one merchant's file.
 pub fn read_tenant(file: &Path) -> Result<TenantConfig, Vec<Diagnostic>> {
+    read_unless_known(file, None)
+}
+
+fn read_unless_known(file: &Path, known: Option<&TenantConfig>) -> Result<TenantConfig, Vec<Diagnostic>> {
     if is_toml(file) && file.extension().is_some_and(|ending| ending != "toml") {
         let problem = "has a name that does not end with .toml in small letters, so it is not read";
         let remedy = format!("rename it to {}", file.with_extension("toml").display());
         return Err(vec![Place::whole(file).problem(problem, remedy)]);
     }
     let text = read_text(file, MOST_BYTES).map_err(|problem| vec![problem])?;
-    parse_tenant(file, &text)
+    match known.filter(|known| known.source() == text) {
+        Some(known) => Ok(known.clone()),
+        None => parse_tenant(file, &text),
+    }
 }
 
 /// The merchants' files of a folder, in name order; hidden files belong to editors and are left out.

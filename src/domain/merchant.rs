@@ -2,6 +2,8 @@
 //!
 //! It contains no secret: the merchant actor keeps the keys.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
@@ -32,7 +34,8 @@ pub struct MerchantView {
     pub hosts: Vec<String>,
     /// The one currency of the shop.
     pub currency: Currency,
-    pub catalog: Catalog,
+    /// The goods, shared by every copy of the view.
+    pub catalog: Arc<Catalog>,
     pub checkout: CheckoutPolicy,
     /// The shipping rules, in the order shown.
     pub shipping: Vec<ShippingRule>,

@@ -16,7 +16,7 @@ use crate::config::claims::{HeldAccount, Holders};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::gateway::GatewayConfig;
 use crate::config::tenant::{TenantConfig, TenantSecrets, WebhookSecrets, parse_tenant};
-use crate::config::tenants_dir::{TenantsRead, read_tenant_files, tenant_files};
+use crate::config::tenants_dir::{KnownTenants, TenantsRead, read_changed_tenant_files, tenant_files};
 use crate::config::usable::{UsableMerchant, usable};
 use crate::delivery::Receiver;
 use crate::domain::checkout::model::Priority;
@@ -88,7 +88,8 @@ impl Folder {
     pub async fn reload(&self) -> Result<Arc<FolderStatus>, StoreError> {
         let mut served = self.served.lock().await;
         let holders = holders(&self.deps).await?;
-        let read = match self.read(&holders).await {
+        let known = served.values().map(|now| (now.tenant.file().to_path_buf(), Arc::clone(&now.tenant)));
+        let read = match self.read(&holders, known.collect()).await {
             Ok(read) => self.with_last_good(read, (&holders, &served)).await,
             Err(problem) => Err(problem),
         };
@@ -114,12 +115,12 @@ impl Folder {
     }
 
     /// Reads the folder where work may block.
-    async fn read(&self, holders: &Holders) -> Result<FolderRead, NotRead> {
+    async fn read(&self, holders: &Holders, known: KnownTenants) -> Result<FolderRead, NotRead> {
         let (config, environment) = (Arc::clone(&self.config), Arc::clone(&self.environment));
         let holders = holders.clone();
         blocking(move || {
             let files = tenant_files(&config.tenants.dir).map_err(NotRead::Folder)?;
-            let read = read_tenant_files(&files, &config.public.base_hosts);
+            let read = read_changed_tenant_files(&files, &config.public.base_hosts, &known);
             let valid = read.tenants.iter().map(TenantConfig::id);
             let present = valid.chain(read.unread.keys()).cloned().collect();
             let unread = read.unread.clone();

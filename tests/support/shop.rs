@@ -39,7 +39,7 @@ pub fn view() -> MerchantView {
         language: Language::English,
         hosts: vec!["shop.localhost".to_owned()],
         currency: usd(),
-        catalog: catalog(true),
+        catalog: catalog(true).into(),
         checkout: CheckoutPolicy {
             method: CheckoutMethod::Auto,
             max_total: Some(dollars(200_000)),

@@ -13,6 +13,7 @@ mod values;
 mod webhook;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -289,7 +290,7 @@ fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<TenantConfig> {
         language,
         hosts,
         currency: currency?,
-        catalog: catalog.ok()?,
+        catalog: Arc::new(catalog.ok()?),
         checkout,
         shipping,
         tax: tax?,

@@ -62,7 +62,7 @@ fn the_machine_itself_refuses_a_payment_of_what_was_not_shown() {
 fn a_stale_stripe_checkout_request_changes_nothing_if_sold_out() {
     let mut harness = DriverHarness::ready();
     harness.update(Patch::default());
-    harness.view.catalog = shop::catalog(false);
+    harness.view.catalog = shop::catalog(false).into();
     let before = harness.session().clone();
     let asked = harness.ask(Command::OpenStripeCheckout { revision: Some(Revision(1)) });
     assert_eq!(
@@ -483,7 +483,7 @@ fn what_is_sold_out_or_sent_nowhere_has_no_price() {
     );
 
     let mut harness = DriverHarness::default();
-    harness.view.catalog = shop::catalog(false);
+    harness.view.catalog = shop::catalog(false).into();
     harness.ask(Command::Create(shop::two_mugs()));
     let problem = PricingProblem::Unavailable("mug".parse().unwrap());
     assert_eq!(harness.session().state, State::Open { problem: Some(problem) });

@@ -164,7 +164,7 @@ fn goods_that_are_not_shipped_are_sold_without_a_way_of_shipping() {
             let shippable = product.id.as_str() != "mug";
             merchant_gateway::domain::catalog::Product { shippable, ..product }
         });
-        harness.view.catalog = Catalog::new(products.collect()).unwrap();
+        harness.view.catalog = Catalog::new(products.collect()).unwrap().into();
         harness
     };
     let mut harness = digital();

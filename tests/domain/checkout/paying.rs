@@ -178,7 +178,7 @@ fn an_unusable_token_is_declined_and_may_be_sent_again() {
 #[test]
 fn an_item_that_is_gone_when_it_is_paid_reopens_the_session() {
     let mut harness = DriverHarness::ready();
-    harness.view.catalog = shop::catalog(false);
+    harness.view.catalog = shop::catalog(false).into();
     let paying = harness.pay("spt_first0001");
     let answer = harness.answer(paying).unwrap();
     assert_eq!(answer.notice.unwrap().code(), NoticeCode::OutOfStock);

@@ -88,7 +88,7 @@ pub(super) fn view() -> MerchantView {
         language: Language::English,
         hosts: vec!["coffee.localhost".to_owned()],
         currency: "usd".parse().unwrap(),
-        catalog: Catalog::new(products()).unwrap(),
+        catalog: Catalog::new(products()).unwrap().into(),
         checkout: CheckoutPolicy {
             method: CheckoutMethod::PaymentSheet,
             max_total: Some(usd(200_000)),
