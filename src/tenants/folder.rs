@@ -205,7 +205,7 @@ impl Folder {
         served.insert(id, ServedMerchant { tenant: Arc::new(tenant), secrets, generation });
     }
 
-    /// Removes the merchants that have no file any more. Those that have no actor to hear of it are tried again.
+    /// Removes the merchants that have no file any more. One whose actor does not answer is removed at the next reload.
     async fn remove_all_but(
         &self,
         present: &BTreeSet<MerchantId>,
