@@ -32,6 +32,9 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// How long a caller whose deadline has passed waits for the store.
 const LAST_READ: Duration = Duration::from_secs(2);
 
+/// How long one merchant's actor may take to apply a configuration, while the changes of others wait.
+const APPLY_WITHIN: Duration = Duration::from_secs(2);
+
 /// How often a request is sent in total when the session's actor crashes during it.
 const TRIES: u32 = 3;
 
@@ -65,8 +68,10 @@ impl MerchantHandle {
             let Some(actor) = self.actor.load_full() else { return false };
             let (applied, in_use) = oneshot::channel();
             actor.do_send(Apply { setup: Box::new(setup.clone()), applied });
-            if in_use.await.is_ok() {
-                return true;
+            match tokio::time::timeout(APPLY_WITHIN, in_use).await {
+                Ok(Ok(())) => return true,
+                Ok(Err(_)) => {}
+                Err(_) => return false,
             }
         }
         false

@@ -19,18 +19,18 @@ pub(super) struct Tenant {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// List the merchants, one a line: id, mode, status, generation, hosts.
-    List(Asked),
+    List(TenantQuery),
     /// Show one merchant: the same, its endpoint for ChatGPT, and what is wrong in its file.
     Show {
         /// The merchant's id, such as harbor-coffee.
         id: String,
         #[command(flatten)]
-        asked: Asked,
+        query: TenantQuery,
     },
 }
 
 #[derive(Debug, Args)]
-struct Asked {
+struct TenantQuery {
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
@@ -41,18 +41,18 @@ struct Asked {
 impl Tenant {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         match self.action {
-            Action::List(asked) => list(&asked),
-            Action::Show { id, asked } => show(&id, &asked),
+            Action::List(query) => list(&query),
+            Action::Show { id, query } => show(&id, &query),
         }
     }
 }
 
-fn list(asked: &Asked) -> anyhow::Result<ExitCode> {
-    let gateway = AdminClient::of(&asked.configured)?;
+fn list(query: &TenantQuery) -> anyhow::Result<ExitCode> {
+    let gateway = AdminClient::of(&query.configured)?;
     let (served, problems) = (gateway.get("tenants")?, gateway.get("problems")?);
     let tenants = served["tenants"].as_array().cloned().unwrap_or_default();
     let problems = problems["problems"].as_array().cloned().unwrap_or_default();
-    if asked.json {
+    if query.json {
         print(&serde_json::to_string_pretty(&served)?)?;
     } else {
         for tenant in &tenants {
@@ -63,15 +63,15 @@ fn list(asked: &Asked) -> anyhow::Result<ExitCode> {
     Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn show(id: &str, asked: &Asked) -> anyhow::Result<ExitCode> {
-    let gateway = AdminClient::of(&asked.configured)?;
+fn show(id: &str, query: &TenantQuery) -> anyhow::Result<ExitCode> {
+    let gateway = AdminClient::of(&query.configured)?;
     let of_tenant = |answer: Value, list: &str, key: &str| -> Vec<Value> {
         let all = answer[list].as_array().cloned().unwrap_or_default();
         all.into_iter().filter(|entry| entry[key] == id).collect()
     };
     let tenant = of_tenant(gateway.get("tenants")?, "tenants", "id").pop();
     let problems = of_tenant(gateway.get("problems")?, "problems", "tenant");
-    if asked.json {
+    if query.json {
         print(&serde_json::to_string_pretty(
             &serde_json::json!({ "tenant": tenant, "problems": problems }),
         )?)?;
@@ -85,7 +85,7 @@ fn show(id: &str, asked: &Asked) -> anyhow::Result<ExitCode> {
             }
         }
         for problem in &problems {
-            print(&super::reload::told(problem))?;
+            print(&super::reload::told(problem)?)?;
         }
     }
     let found = tenant.is_some() || !problems.is_empty();

@@ -135,6 +135,15 @@ mod tests {
     }
 
     #[test]
+    fn a_request_that_was_not_sent_is_recorded_with_its_cause() {
+        let ((), answer) = CallResult::not_asked((), "the work was lost").split();
+        assert_eq!(
+            answer,
+            StripeAnswer { cause: Some("the work was lost".to_owned()), ..StripeAnswer::default() }
+        );
+    }
+
+    #[test]
     fn an_answer_is_recorded_with_its_code_and_its_fault() {
         let error =
             r#"{ "error": { "type": "card_error", "code": "card_declined", "decline_code": "fraudulent" } }"#;

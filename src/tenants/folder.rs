@@ -95,7 +95,7 @@ impl Folder {
         };
         let FolderRead { usable, problems, present, .. } = match read {
             Ok(read) => read,
-            Err(NotRead::Folder(problem)) => return Ok(self.publish(vec![problem], &served)),
+            Err(NotRead::Folder(problem)) => return Ok(self.publish((vec![problem], true), &served)),
             Err(NotRead::Lost) => return Ok(self.status()),
         };
         let changed: Vec<UsableMerchant> = usable
@@ -105,13 +105,16 @@ impl Folder {
         self.remember(&changed).await;
         let new = changed.iter().filter(|merchant| !served.contains_key(merchant.tenant.id()));
         claim_accounts(&self.deps, new, &holders);
+        let mut complete = true;
         for merchant in changed {
-            self.apply(merchant, &mut served).await;
+            complete &= self.apply(merchant, &mut served).await;
         }
-        self.remove_all_but(&present, &mut served).await;
+        // Before the removals: what a merchant is doing while it is removed may not be in the store yet.
+        let finished = self.finish_removed(&present).await;
+        complete &= self.remove_all_but(&present, &mut served).await;
         self.directory.forget_hosts();
-        self.finish_removed(&present).await?;
-        Ok(self.publish(problems, &served))
+        let status = self.publish((problems, complete), &served);
+        finished.map(|()| status)
     }
 
     /// Reads the folder where work may block.
@@ -188,13 +191,18 @@ impl Folder {
         found
     }
 
-    async fn apply(&self, merchant: UsableMerchant, served: &mut BTreeMap<MerchantId, ServedMerchant>) {
+    /// Returns whether the configuration is in use.
+    async fn apply(
+        &self,
+        merchant: UsableMerchant,
+        served: &mut BTreeMap<MerchantId, ServedMerchant>,
+    ) -> bool {
         let id = merchant.tenant.id().clone();
         let generation = served.get(&id).map_or(FIRST_GENERATION, |now| now.generation + 1);
         let UsableMerchant { tenant, secrets } = merchant;
         if !self.directory.apply(&setup((&tenant, &secrets), generation)).await {
             tracing::error!(merchant = %id, generation, "tenant_not_applied");
-            return;
+            return false;
         }
         let hosts = tenant.hosts().join(" ");
         if generation == FIRST_GENERATION {
@@ -203,14 +211,16 @@ impl Folder {
             tracing::info!(merchant = %id, hosts, generation, "tenant_changed");
         }
         served.insert(id, ServedMerchant { tenant: Arc::new(tenant), secrets, generation });
+        true
     }
 
-    /// Removes the merchants that have no file any more. One whose actor does not answer is removed at the next reload.
+    /// Removes the merchants that have no file any more; returns whether all are.
     async fn remove_all_but(
         &self,
         present: &BTreeSet<MerchantId>,
         served: &mut BTreeMap<MerchantId, ServedMerchant>,
-    ) {
+    ) -> bool {
+        let mut complete = true;
         let gone: Vec<MerchantId> = served.keys().filter(|id| !present.contains(*id)).cloned().collect();
         for merchant in gone {
             let Some(ServedMerchant { tenant, secrets, generation }) = served.get(&merchant) else {
@@ -219,18 +229,23 @@ impl Folder {
             if self.directory.apply(&removed((tenant, secrets), generation + 1)).await {
                 served.remove(&merchant);
                 tracing::warn!(%merchant, remedy = "put its file back to serve it again", "tenant_removed");
+            } else {
+                tracing::error!(%merchant, generation = generation + 1, "tenant_not_applied");
+                complete = false;
             }
         }
+        complete
     }
 
     /// Lets what merchants without a file have begun end, with their last good configurations, also where an earlier
     /// process began it. Those that have nothing left are forgotten.
     async fn finish_removed(&self, present: &BTreeSet<MerchantId>) -> Result<(), StoreError> {
         let mut unfinished: BTreeSet<Tenant> = BTreeSet::new();
+        let ever = Timestamp::from_millis(i64::MAX);
         for priority in Priority::ALL {
-            let ever = Timestamp::from_millis(i64::MAX);
             unfinished.extend(self.deps.store.tenants_with_due_sessions(ever, priority).await?);
         }
+        unfinished.extend(self.deps.outbox.tenants_with_due_events(ever).await?);
         self.directory.forget_removed(&unfinished);
         unfinished
             .retain(|tenant| !present.contains(&tenant.merchant) && self.directory.known(tenant).is_none());
@@ -255,11 +270,11 @@ impl Folder {
     /// Publishes the status, and logs the problems that were not there before.
     fn publish(
         &self,
-        problems: Vec<Diagnostic>,
+        (problems, complete): (Vec<Diagnostic>, bool),
         served: &BTreeMap<MerchantId, ServedMerchant>,
     ) -> Arc<FolderStatus> {
         let tenants = served.values().map(|now| Arc::clone(&now.tenant)).collect();
-        let status = Arc::new(FolderStatus::new(tenants, problems));
+        let status = Arc::new(FolderStatus { merchants: tenants, problems, complete });
         let before = self.status.swap(Arc::clone(&status)).said();
         for (merchant, problem) in
             status.mistakes().filter(|(_, problem)| !before.contains(&problem.to_string()))
@@ -343,7 +358,8 @@ async fn holders(deps: &Arc<Dependencies>) -> Result<Holders, StoreError> {
 fn claim_accounts<'a>(deps: &Dependencies, new: impl Iterator<Item = &'a UsableMerchant>, holders: &Holders) {
     let mut known: Vec<_> = new
         .filter_map(|UsableMerchant { tenant, .. }| {
-            Some((holders.standing(tenant.id()), tenant, holders.accounts.get(&tenant.tenant())?))
+            let held = holders.accounts.get(&tenant.tenant())?;
+            Some((holders.standing(tenant.id()), tenant, held))
         })
         .collect();
     known.sort_by_key(|(standing, ..)| *standing);

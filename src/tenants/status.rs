@@ -12,13 +12,11 @@ pub struct FolderStatus {
     /// The merchants that are served, by id, each with the configuration in use.
     pub merchants: Vec<Arc<TenantConfig>>,
     pub problems: Vec<Diagnostic>,
+    /// Whether every change that is without a problem is in use; otherwise a reload tries again.
+    pub complete: bool,
 }
 
 impl FolderStatus {
-    pub(super) const fn new(merchants: Vec<Arc<TenantConfig>>, problems: Vec<Diagnostic>) -> Self {
-        Self { merchants, problems }
-    }
-
     /// Each problem, with the merchant that its file belongs to: its id, or the file's name if that is no id.
     pub fn mistakes(&self) -> impl Iterator<Item = (String, &Diagnostic)> {
         self.problems.iter().map(|problem| {

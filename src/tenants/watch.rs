@@ -53,7 +53,7 @@ pub async fn watch_folder(
                 }
             }
         }
-        // Taken first: what changes during the reading is read again.
+        // Taken first: what changes during the reading is read again. Without stamps the next poll tries again.
         read = stamps(places.clone()).await;
         let began = Instant::now();
         match folder.reload().await {
@@ -61,10 +61,12 @@ pub async fn watch_folder(
                 let (merchants, problems) = (status.merchants.len(), status.problems.len());
                 let duration_ms = millis(began.elapsed());
                 tracing::info!(merchants, problems, duration_ms, "tenants_reloaded");
+                if !status.complete {
+                    read.clear();
+                }
             }
             Err(error) => {
                 tracing::error!(cause = in_words(&error), "tenants_not_reloaded");
-                // The next poll tries again.
                 read.clear();
             }
         }

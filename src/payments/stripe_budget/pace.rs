@@ -290,6 +290,11 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn charges_have_the_most_places_at_stripe_and_listings_the_fewest() {
+        assert_eq!(Lane::ALL.map(Lane::at_once), [16, 8, 4, 2]);
+    }
+
     /// How many of a kind find room within a time, with a try every tenth of a second for each.
     fn granted(pace: &mut Pace, reading: Reading, (from, seconds): (Instant, u32)) -> u32 {
         let mut granted = 0;

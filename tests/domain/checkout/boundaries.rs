@@ -110,7 +110,7 @@ fn a_session_ends_at_its_last_moment_if_its_payment_never_happened() {
 }
 
 #[test]
-fn an_intent_that_is_read_while_it_is_canceled_ends_the_count_of_failures() {
+fn an_intent_read_while_it_is_canceled_ends_the_count_of_failures() {
     let (mut harness, _) = DriverHarness::charging();
     let unfinished = |harness: &DriverHarness| {
         Observation::PaymentIntent(harness.intent(PaymentIntentStatus::RequiresAction))

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -412,6 +413,14 @@ fn words_in<'a>(bytes: &'a [u8], head: &'a [u8]) -> impl Iterator<Item = &'a [u8
         let end = rest.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
         &rest[..end.unwrap_or(rest.len())]
     })
+}
+
+/// Writes a file beside its place and moves it there, as editors do.
+pub fn put(path: &Path, content: &str) {
+    let beside = path.with_extension("tmp");
+    fs::write(&beside, content).unwrap();
+    fs::set_permissions(&beside, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::rename(beside, path).unwrap();
 }
 
 pub fn account(id: &str, key: &str, may_read_account: bool, network_id: &str) -> AccountSeed {

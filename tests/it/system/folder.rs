@@ -2,15 +2,14 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::Path;
+use std::os::unix::fs::symlink;
 
 use serde_json::{Value, json};
 use stripe_emulator::HoldPoint;
 
 use crate::support::client::{Client, Speaks, total};
 use crate::support::operator::Operator;
-use crate::support::test_gateway::{OTHER_SHOP, SHOP, TestGateway, account, usual_shops};
+use crate::support::test_gateway::{OTHER_SHOP, SHOP, TestGateway, account, put, usual_shops};
 
 const NEW_SHOP: &str = "blue-door";
 const NEW_ACCOUNT: &str = "acct_bluedoor";
@@ -24,14 +23,6 @@ fn new_shop() -> String {
         .replace("coffee.localhost", "blue.localhost")
         .replace("profile_test_harborcoffee", NETWORK)
         .replace("env:MERCHANT_HARBOR_COFFEE__STRIPE_KEY", "file:stripe-key")
-}
-
-/// Writes a file beside its place and moves it there, as editors do.
-fn put(path: &Path, content: &str) {
-    let beside = path.with_extension("tmp");
-    fs::write(&beside, content).unwrap();
-    fs::set_permissions(&beside, fs::Permissions::from_mode(0o600)).unwrap();
-    fs::rename(beside, path).unwrap();
 }
 
 fn put_tenant(world: &TestGateway, merchant: &str, content: &str) {
@@ -305,7 +296,7 @@ async fn a_renamed_file_sells_in_the_same_account_under_its_new_name() {
 }
 
 #[tokio::test]
-async fn a_payment_under_way_ends_in_a_process_that_finds_no_file_of_its_merchant() {
+async fn a_payment_under_way_ends_in_a_process_without_its_file() {
     let mut world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;

@@ -5,14 +5,12 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 
 use merchant_gateway::ports::{Environment, SystemEnvironment};
 use tokio::time::Instant;
 
 use crate::support::client::Speaks;
-use crate::support::test_gateway::{TestGateway, account};
+use crate::support::test_gateway::{TestGateway, account, put};
 
 /// How many products each merchant has.
 const PRODUCTS: usize = 20;
@@ -74,13 +72,6 @@ fn with_merchants(count: usize) -> TestGateway {
         put(&secrets.join("stripe-key"), KEY);
     }
     world
-}
-
-fn put(path: &Path, content: &str) {
-    let beside = path.with_extension("tmp");
-    fs::write(&beside, content).unwrap();
-    fs::set_permissions(&beside, fs::Permissions::from_mode(0o600)).unwrap();
-    fs::rename(beside, path).unwrap();
 }
 
 #[tokio::test]

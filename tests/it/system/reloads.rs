@@ -277,7 +277,7 @@ impl Fuzz {
 }
 
 #[tokio::test]
-async fn whatever_happens_to_the_files_each_purchase_is_charged_as_shown() {
+async fn each_purchase_is_charged_as_shown_whatever_happens_to_files() {
     let seed = SystemEnvironment.var("RELOADS_SEED").and_then(|text| text.parse().ok()).unwrap_or(1);
     let world = TestGateway::of_shops((0..MERCHANTS).map(shop).collect());
     let files: [File; MERCHANTS] = std::array::from_fn(|merchant| File::Valid(first(merchant)));
