@@ -36,7 +36,7 @@ use crate::protocol::links::PublicLinks;
 use crate::runtime::{DiskSpace, Io, Kept, follow_up, retain, sweep, watch_disk};
 use crate::store::SqliteStore;
 use crate::stripe::{StripeTransport, TransportConfig, in_words};
-use crate::tenants::{Folder, FolderStatus, Places, watch_folder};
+use crate::tenants::{Folder, FolderStatus, FolderWatch, Places, watch_folder};
 
 /// How long open requests may continue after a stop. A checkout that takes longer continues at the next start.
 const GRACE: Duration = Duration::from_secs(25);
@@ -232,6 +232,9 @@ fn serve_on_this_thread(
         // No request is served and Stripe is not asked yet: both wait until all parts are ready.
         let merchants = (Arc::clone(&directory), Arc::clone(deps));
         let folder = Arc::new(Folder::new(Arc::clone(&config), needs.environment, merchants));
+        let places =
+            Places { tenants: config.tenants.dir.clone(), secrets: config.secrets.dir.path().to_path_buf() };
+        let watch = FolderWatch::begin(places).await;
         let opened = match folder.reload().await {
             Ok(opened) => opened,
             Err(error) => {
@@ -282,9 +285,7 @@ fn serve_on_this_thread(
         deps.io.start(watch_disk(Arc::clone(&deps.disk), room, stopped.clone()));
         deps.io.start(retain(kept, config.retention, clock, stopped.clone()));
         deps.io.start(dispatcher.run(stopped.clone()));
-        let places =
-            Places { tenants: config.tenants.dir.clone(), secrets: config.secrets.dir.path().to_path_buf() };
-        deps.io.start(watch_folder(folder, (places, reload), stopped.clone()));
+        deps.io.start(watch_folder(folder, (watch, reload), stopped.clone()));
         let (end, ended) = oneshot::channel();
         let (handle, admin_handle) = (server.handle(), admin.handle());
         let started_well = Started { server: handle, admin: admin_handle, probes, directory, opened, ended };

@@ -9,4 +9,4 @@ mod watch;
 
 pub use folder::Folder;
 pub use status::FolderStatus;
-pub use watch::{Places, watch_folder};
+pub use watch::{FolderWatch, Places, watch_folder};

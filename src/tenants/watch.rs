@@ -33,15 +33,32 @@ pub struct Places {
     pub secrets: PathBuf,
 }
 
+/// Notices changes from its beginning on, which is before the folder is first read: none is missed.
+pub struct FolderWatch {
+    places: Places,
+    changed: Arc<Notify>,
+    watched: Watched,
+    /// The stamps of what was read; empty if it must be read again.
+    read: Vec<Stamp>,
+}
+
+impl FolderWatch {
+    /// Begins to notice changes.
+    pub async fn begin(places: Places) -> Self {
+        let changed = Arc::new(Notify::new());
+        let watched = Watched::begin(&places, &changed);
+        let read = stamps(places.clone()).await;
+        Self { places, changed, watched, read }
+    }
+}
+
 /// Reloads the folder whenever it changes, or is asked to, until a stop.
 pub async fn watch_folder(
     folder: Arc<Folder>,
-    (places, asked): (Places, Arc<Notify>),
+    (watch, asked): (FolderWatch, Arc<Notify>),
     mut stopped: watch::Receiver<bool>,
 ) {
-    let changed = Arc::new(Notify::new());
-    let mut watched = Watched::begin(&places, &changed);
-    let mut read = stamps(places.clone()).await;
+    let FolderWatch { places, changed, mut watched, mut read } = watch;
     loop {
         tokio::select! {
             _ = stopped.changed() => return,
