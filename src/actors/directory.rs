@@ -47,7 +47,7 @@ pub struct Directory {
     threads: Vec<ArbiterHandle>,
     merchants: DashMap<MerchantId, MerchantHandle>,
     /// Merchants that are no longer served, whose sessions still end here.
-    removed: DashMap<MerchantId, MerchantHandle>,
+    removed: DashMap<Tenant, MerchantHandle>,
     hosts: DashMap<String, MerchantId>,
     sessions: Arc<LiveSessions<SessionActor>>,
     /// Tenants with due sessions that are not served here; each is logged once.
@@ -104,14 +104,14 @@ impl Directory {
         if setup.is_removed {
             // The merchant may only have another name now.
             if let Some(account) = &handle.view().account {
-                self.deps.payees.release(id, account);
+                self.deps.payees.release(handle.tenant(), account);
             }
-            self.removed.insert(id.clone(), handle);
+            self.removed.insert(handle.tenant().clone(), handle);
             self.merchants.remove(id);
             return;
         }
+        self.removed.remove(handle.tenant());
         self.merchants.insert(id.clone(), handle);
-        self.removed.remove(id);
         for host in &setup.view.hosts {
             self.hosts.insert(host.clone(), id.clone());
         }
@@ -119,7 +119,7 @@ impl Directory {
 
     /// Forgets the removed merchants, but for these.
     pub fn forget_removed(&self, unfinished: &BTreeSet<Tenant>) {
-        self.removed.retain(|_, merchant| unfinished.contains(merchant.tenant()));
+        self.removed.retain(|tenant, _| unfinished.contains(tenant));
     }
 
     /// Forgets the hosts that no merchant has any more.
@@ -163,8 +163,8 @@ impl Directory {
     /// The merchant of a tenant in this mode, if it is served here, or was until it was removed.
     #[must_use]
     pub fn known(&self, tenant: &Tenant) -> Option<MerchantHandle> {
-        let removed = || self.removed.get(&tenant.merchant).map(|handle| handle.clone());
-        self.by_id(&tenant.merchant).or_else(removed).filter(|merchant| merchant.tenant() == tenant)
+        let removed = || self.removed.get(tenant).map(|handle| handle.clone());
+        self.by_id(&tenant.merchant).filter(|merchant| merchant.tenant() == tenant).or_else(removed)
     }
 }
 

@@ -220,7 +220,7 @@ impl MerchantHandle {
     pub async fn forget_account(&self, account: &AccountId) -> Result<Forgetting, StoreError> {
         let forgotten = self.deps.store.forget_account(self.tenant(), account).await?;
         if forgotten == Forgetting::Forgotten {
-            self.deps.payees.release(&self.tenant.merchant, account);
+            self.deps.payees.release(&self.tenant, account);
             if let Some(actor) = self.actor.load_full() {
                 actor.do_send(VerifyNow);
             }

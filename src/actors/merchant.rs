@@ -212,7 +212,7 @@ impl Actor for MerchantActor {
         self.started = true;
         self.follow_reports(ctx);
         let this = ctx.address().downgrade();
-        self.deps.payees.subscribe(self.merchant.load().tenant.merchant.clone(), move |taken| {
+        self.deps.payees.subscribe(self.merchant.load().tenant.clone(), move |taken| {
             if let Some(actor) = this.upgrade() {
                 actor.do_send(GaveWay(taken));
             }

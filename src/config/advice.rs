@@ -4,8 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::diagnostic::{Diagnostic, Place, quoted};
-use super::document::place_of;
+use super::diagnostic::{Diagnostic, quoted};
 use super::tenant::TenantConfig;
 use crate::domain::address::CountryCode;
 use crate::domain::catalog::{Product, Sellable};
@@ -29,16 +28,12 @@ pub(super) fn advice(tenant: &TenantConfig) -> Vec<Diagnostic> {
     found.extend(unreachable_countries(tenant));
     found.extend(below_the_least_charge(tenant));
     if !tenant.has_webhook() {
-        found.push(at(tenant, "webhook").problem(
+        found.push(tenant.place("webhook").problem(
             "is missing, so the gateway reports no orders to your systems",
             "add [webhook] with url and secret, or list orders with the admin API",
         ));
     }
     found
-}
-
-fn at(tenant: &TenantConfig, key: &str) -> Place {
-    place_of(tenant.file(), tenant.source(), key)
 }
 
 /// Every price at which an item can be bought.
@@ -69,7 +64,7 @@ fn far_prices(tenant: &TenantConfig) -> Option<Diagnostic> {
     }
     let shown: Vec<&str> = names.iter().take(MOST_NAMED).map(String::as_str).collect();
     let more = if names.len() > MOST_NAMED { " and others" } else { "" };
-    Some(at(tenant, "products").problem(
+    Some(tenant.place("products").problem(
         format!("have prices far from the usual {middle}: {}{more}", shown.join(", ")),
         "prices are in minor units: check whether a factor of a hundred is missing, or was applied twice",
     ))
@@ -86,7 +81,7 @@ fn beyond_reach(tenant: &TenantConfig) -> Option<Diagnostic> {
     }
     let shown: Vec<String> = beyond.iter().take(MOST_NAMED).map(|id| quoted(id)).collect();
     let more = if beyond.len() > MOST_NAMED { " and others" } else { "" };
-    Some(at(tenant, "checkout.max_total").problem(
+    Some(tenant.place("checkout.max_total").problem(
         format!("is {most}, less than the price of {}{more}, so nobody can buy them", shown.join(", ")),
         "it is in minor units: check whether a factor of a hundred is missing, or raise it",
     ))
@@ -115,13 +110,13 @@ fn unreachable_countries(tenant: &TenantConfig) -> Vec<Diagnostic> {
     let (unreached, untaxed) = (names(&|country| !reached(country)), names(&|country| !taxed(country)));
     let mut found = Vec::new();
     if !unreached.is_empty() {
-        found.push(at(tenant, "checkout.countries").problem(
+        found.push(tenant.place("checkout.countries").problem(
             format!("names {unreached}, which no [[shipping]] option covers, so nothing can be bought there"),
             "add an option that covers it, or remove the country",
         ));
     }
     if !untaxed.is_empty() {
-        found.push(at(tenant, "checkout.countries").problem(
+        found.push(tenant.place("checkout.countries").problem(
             format!("names {untaxed}, whose tax is not known, so nothing can be bought there"),
             "add [tax.rates] for it, or tax.elsewhere, or remove the country",
         ));
@@ -145,7 +140,7 @@ fn below_the_least_charge(tenant: &TenantConfig) -> Option<Diagnostic> {
     }
     let shown: Vec<String> = below.iter().take(MOST_NAMED).map(|id| quoted(id)).collect();
     let more = if below.len() > MOST_NAMED { " and others" } else { "" };
-    Some(at(tenant, "products").problem(
+    Some(tenant.place("products").problem(
         format!("include goods that cannot be bought alone: {}{more} come to less than {least}, the least that can be charged", shown.join(", ")),
         "prices are in minor units: check whether a factor of a hundred is missing, or keep them if they are bought together with others",
     ))
@@ -157,7 +152,7 @@ fn untaxed_shipping(tenant: &TenantConfig) -> Option<Diagnostic> {
     let taxed = table.rates.iter().map(|row| row.rate).chain(table.elsewhere).any(|rate| rate > Rate::ZERO);
     let costs = tenant.seed().shipping.iter().any(|option| option.price.minor > 0);
     (taxed && costs && !table.on_shipping).then(|| {
-        at(tenant, "tax.shipping").problem(
+        tenant.place("tax.shipping").problem(
             "is false, so shipping is taxed nowhere, though the goods are",
             "write true where the law taxes shipping like the goods",
         )

@@ -10,9 +10,8 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::diagnostic::{Diagnostic, Place, quoted};
-use super::document::place_of;
 use super::tenant::TenantConfig;
-use crate::domain::ids::{AccountId, MerchantId, Tenant};
+use crate::domain::ids::{AccountId, MerchantId, Mode, Tenant};
 use crate::domain::time::Timestamp;
 use crate::keyring::Keyring;
 
@@ -65,7 +64,7 @@ impl Holders {
         let held = self.accounts.get(tenant);
         match thing {
             Thing::Host(host) => self.hosts.get(*host).is_some_and(|(holder, _)| *holder == tenant.merchant),
-            Thing::Account(account) => held.is_some_and(|held| held.account == **account),
+            Thing::Account(account, _) => held.is_some_and(|held| held.account == **account),
             Thing::Key(key) => {
                 let fingerprint = held.and_then(|held| held.key_fingerprint.as_deref());
                 let told = self.keyring.as_ref().zip(fingerprint);
@@ -88,7 +87,8 @@ pub(super) struct Claimant<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Thing<'a> {
     Host(&'a str),
-    Account(&'a AccountId),
+    /// Test mode and live mode of an account are apart.
+    Account(&'a AccountId, Mode),
     Key(&'a str),
 }
 
@@ -97,7 +97,7 @@ impl Thing<'_> {
     fn is_shared(&self, one: &TenantConfig, other: &TenantConfig) -> bool {
         match self {
             Thing::Host(_) => false,
-            Thing::Account(_) | Thing::Key(_) => one.shared_account() && other.shared_account(),
+            Thing::Account(..) | Thing::Key(_) => one.shared_account() && other.shared_account(),
         }
     }
 
@@ -108,14 +108,14 @@ impl Thing<'_> {
             Thing::Host(host) => {
                 hosts.find(|(own, _)| own == host).map_or(tenant.account_place(), |(_, place)| place)
             }
-            Thing::Account(_) | Thing::Key(_) => tenant.account_place(),
+            Thing::Account(..) | Thing::Key(_) => tenant.account_place(),
         }
     }
 
     fn problem(&self, tenant: &TenantConfig, what: &str) -> Diagnostic {
         let (subject, remedy) = match self {
             Thing::Host(host) => (quoted(host), "give each merchant hosts of its own"),
-            Thing::Account(account) => (format!("the Stripe account {account}"), OF_ACCOUNTS),
+            Thing::Account(account, _) => (format!("the Stripe account {account}"), OF_ACCOUNTS),
             Thing::Key(_) => ("the account of its Stripe key".to_owned(), OF_ACCOUNTS),
         };
         self.place(tenant).problem(format!("{subject} {what}"), remedy)
@@ -179,7 +179,7 @@ pub(super) fn evaluate_claims(
 fn things<'a>(claimant: &Claimant<'a>) -> Vec<Thing<'a>> {
     let tenant = claimant.tenant;
     let hosts = tenant.hosts().iter().map(|host| Thing::Host(host));
-    let account = tenant.account().map(Thing::Account);
+    let account = tenant.account().map(|account| Thing::Account(account, tenant.mode()));
     let key = claimant.key.map(|key| Thing::Key(key.expose_secret()));
     hosts.chain(account).chain(key).collect()
 }
@@ -289,7 +289,7 @@ pub(super) fn same_networks(tenants: &[TenantConfig]) -> Vec<Diagnostic> {
             other.id() != tenant.id() && !(other.shared_account() && tenant.shared_account())
         };
         let Some(other) = among.iter().find(split) else { continue };
-        found.push(place_of(tenant.file(), tenant.source(), "stripe.network_id").problem(
+        found.push(tenant.place("stripe.network_id").problem(
             format!("{} is also the Network ID in {}", quoted(network), other.file().display()),
             "write each account's own Network ID, since payment tokens are granted to that account alone",
         ));

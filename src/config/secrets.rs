@@ -326,7 +326,7 @@ pub enum StripeKeyError {
     #[error("is an organisation's key, which is not supported yet")]
     Organisation,
     /// `sk_live_…`, `rk_live_…` in test mode.
-    #[error("is a live key, which is not supported yet")]
+    #[error("is a live key, though the mode is \"test\"")]
     Live,
     /// `sk_test_…`, `rk_test_…` in live mode.
     #[error("is a test key, though the mode is \"live\"")]
@@ -337,14 +337,18 @@ pub enum StripeKeyError {
 }
 
 impl StripeKeyError {
-    /// The remedy.
+    /// The remedy, for a merchant in this mode.
     #[must_use]
-    pub fn remedy(self) -> &'static str {
-        match self {
-            Self::Publishable | Self::WebhookSecret | Self::Organisation | Self::Live | Self::Unknown => {
+    pub const fn remedy(self, mode: Mode) -> &'static str {
+        match (self, mode) {
+            (Self::Live, _) => {
+                "use the account's key for test mode (sk_test_… or rk_test_…); a live key takes real money and needs mode = \"live\""
+            }
+            (Self::Test, _) => "use the account's live key (rk_live_… or sk_live_…)",
+            (_, Mode::Test) => {
                 "use the account's secret or restricted key for test mode (sk_test_… or rk_test_…)"
             }
-            Self::Test => "use the account's live key",
+            (_, Mode::Live) => "use the account's restricted or secret live key (rk_live_… or sk_live_…)",
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Place, quoted, why_unread};
-use super::tenant::{TenantConfig, parse_tenant};
+use super::tenant::{self, TenantConfig};
 use crate::domain::ids::MerchantId;
 
 const MOST_BYTES: u64 = 8 * 1024 * 1024;
@@ -21,6 +21,8 @@ pub struct TenantsRead {
     pub problems: Vec<Diagnostic>,
     /// The merchants whose file is not valid.
     pub unread: BTreeMap<MerchantId, PathBuf>,
+    /// What can be read of those files otherwise.
+    pub flawed: Vec<TenantConfig>,
 }
 
 /// Reads every `*.toml` of a folder, in name order. `reserved` are the gateway's own hosts, which no merchant may have.
@@ -52,8 +54,8 @@ pub fn read_changed_tenant_files(
     let mut ids: BTreeMap<MerchantId, PathBuf> = BTreeMap::new();
     for file in files {
         let problems = match read_unless_known(file, known.get(file).map(Arc::as_ref)) {
-            Ok(tenant) => {
-                let problems = reserved_hosts(&tenant, reserved);
+            (Some(tenant), mut problems) => {
+                problems.extend(reserved_hosts(&tenant, reserved));
                 let first = ids.entry(tenant.id().clone()).or_insert_with(|| file.clone());
                 if first != file {
                     let id = quoted(tenant.id().as_str());
@@ -64,10 +66,12 @@ pub fn read_changed_tenant_files(
                 }
                 if problems.is_empty() {
                     read.tenants.push(tenant);
+                } else {
+                    read.flawed.push(tenant);
                 }
                 problems
             }
-            Err(problems) => problems,
+            (None, problems) => problems,
         };
         let id = file.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
         if let Some(id) = id.filter(|_| !problems.is_empty()) {
@@ -93,19 +97,25 @@ fn reserved_hosts(tenant: &TenantConfig, reserved: &[String]) -> Vec<Diagnostic>
 
 /// Reads one merchant's file.
 pub fn read_tenant(file: &Path) -> Result<TenantConfig, Vec<Diagnostic>> {
-    read_unless_known(file, None)
+    match read_unless_known(file, None) {
+        (Some(tenant), problems) if problems.is_empty() => Ok(tenant),
+        (_, problems) => Err(problems),
+    }
 }
 
-fn read_unless_known(file: &Path, known: Option<&TenantConfig>) -> Result<TenantConfig, Vec<Diagnostic>> {
+fn read_unless_known(file: &Path, known: Option<&TenantConfig>) -> (Option<TenantConfig>, Vec<Diagnostic>) {
     if is_toml(file) && file.extension().is_some_and(|ending| ending != "toml") {
         let problem = "has a name that does not end with .toml in small letters, so it is not read";
         let remedy = format!("rename it to {}", file.with_extension("toml").display());
-        return Err(vec![Place::whole(file).problem(problem, remedy)]);
+        return (None, vec![Place::whole(file).problem(problem, remedy)]);
     }
-    let text = read_text(file, MOST_BYTES).map_err(|problem| vec![problem])?;
+    let text = match read_text(file, MOST_BYTES) {
+        Ok(text) => text,
+        Err(problem) => return (None, vec![problem]),
+    };
     match known.filter(|known| known.source() == text) {
-        Some(known) => Ok(known.clone()),
-        None => parse_tenant(file, &text),
+        Some(known) => (Some(known.clone()), Vec::new()),
+        None => tenant::read_text(file, &text),
     }
 }
 

@@ -8,6 +8,7 @@ use super::diagnostic::Diagnostic;
 use super::gateway::GatewayConfig;
 use super::tenant::{TenantConfig, TenantSecrets};
 use super::tenants_dir::TenantsRead;
+use crate::domain::ids::Mode;
 use crate::ports::Environment;
 
 /// A merchant that can be served.
@@ -27,7 +28,10 @@ pub fn usable(
     environment: &dyn Environment,
     holders: &Holders,
 ) -> (Vec<UsableMerchant>, Vec<Diagnostic>) {
-    let TenantsRead { tenants, mut problems, unread } = read;
+    let TenantsRead { tenants, mut problems, unread, flawed } = read;
+    // All of a merchant's problems are reported at once.
+    let of_flawed = flawed.iter().filter_map(|tenant| secrets(tenant, gateway, environment).err());
+    problems.extend(of_flawed.flatten());
     let secrets: Vec<_> = tenants.iter().map(|tenant| secrets(tenant, gateway, environment)).collect();
     let claimants: Vec<Claimant<'_>> = tenants
         .iter()
@@ -54,6 +58,15 @@ fn secrets(
     gateway: &GatewayConfig,
     environment: &dyn Environment,
 ) -> Result<TenantSecrets, Vec<Diagnostic>> {
+    if tenant.mode() == Mode::Live && gateway.stripe.is_emulated() && !gateway.stripe.allow_live_on_loopback {
+        return Err(vec![tenant.place("mode").problem(
+            format!(
+                "is \"live\", and stripe.api_base of this gateway is {}, which is not Stripe",
+                gateway.stripe.api_base.origin().ascii_serialization()
+            ),
+            "write \"test\", or serve the merchant by a gateway without that setting",
+        )]);
+    }
     if !gateway.order_events.allow_loopback
         && let Some(problem) = tenant.plain_webhook()
     {

@@ -7,12 +7,24 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
+/// Top-level names that are never public (RFC 2606, 6761, 6762 and 8375; ICANN's `internal`).
+const LOCAL_NAMES: [&str; 6] = ["localhost", "local", "internal", "test", "invalid", "home.arpa"];
+
+/// Names that are reserved for examples (RFC 2606).
+const EXAMPLE_NAMES: [&str; 4] = ["example", "example.com", "example.net", "example.org"];
+
 /// Why a text is not a valid address, origin or host: the problem and the remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Wrong {
     pub(super) problem: &'static str,
     pub(super) remedy: &'static str,
 }
+
+/// The text is no address at all.
+pub(super) const NO_ADDRESS: Wrong = Wrong {
+    problem: "is not an absolute address",
+    remedy: "write it in full, such as https://shop.example/terms",
+};
 
 const fn wrong<T>(problem: &'static str, remedy: &'static str) -> Result<T, Wrong> {
     Err(Wrong { problem, remedy })
@@ -27,9 +39,7 @@ pub(super) fn address(text: &str) -> Result<Url, Wrong> {
     if text.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
         return wrong("holds a space or a control character", "write spaces in an address as %20");
     }
-    let Ok(url) = Url::parse(text) else {
-        return wrong("is not an absolute address", "write it in full, such as https://shop.example/terms");
-    };
+    let Ok(url) = Url::parse(text) else { return Err(NO_ADDRESS) };
     if !url.username().is_empty() || url.password().is_some() {
         return wrong("carries a user name or a password", "remove what stands before the @");
     }
@@ -100,6 +110,28 @@ pub(super) fn base_host(text: &str) -> Result<String, Wrong> {
         (None, Ok(IpAddr::V6(_))) => wrong("lacks its brackets", "write version 6 addresses as in [::1]"),
         (None, Err(_)) => host_name(text),
     }
+}
+
+/// Why a live shop cannot have an address at this host: browsers and ChatGPT could not reach it with a certificate.
+pub(super) fn not_public(host: &str) -> Option<&'static str> {
+    if host.starts_with('[') || host.parse::<IpAddr>().is_ok() {
+        Some("is an IP address and not a domain")
+    } else if is_below(host, &LOCAL_NAMES) || !host.contains('.') {
+        Some("is known on this machine or in its network only")
+    } else {
+        is_example(host).then_some("is reserved for examples")
+    }
+}
+
+/// Whether nobody can have this host, because it is reserved for examples.
+pub(super) fn is_example(host: &str) -> bool {
+    is_below(host, &EXAMPLE_NAMES)
+}
+
+fn is_below(host: &str, names: &[&str]) -> bool {
+    names
+        .iter()
+        .any(|name| host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
 }
 
 fn is_loopback(host: &Host<&str>) -> bool {

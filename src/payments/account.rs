@@ -151,8 +151,8 @@ pub(crate) fn claim(
     if merchant.is_removed {
         return Ok(());
     }
-    let (merchant, shares) = (merchant.tenant.merchant.clone(), merchant.shares_account);
-    deps.payees.claim(account, Payee { merchant, shares, verified_by_stripe })
+    let (tenant, shares) = (merchant.tenant.clone(), merchant.shares_account);
+    deps.payees.claim(account, Payee { tenant, shares, verified_by_stripe })
 }
 
 /// The configured, the verified and the remembered account must agree.

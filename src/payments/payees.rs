@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::domain::ids::{AccountId, MerchantId};
+use crate::domain::ids::{AccountId, MerchantId, Mode, Tenant};
 
 /// The known accounts of this process, each with its merchants.
 #[derive(Debug, Default)]
@@ -16,14 +16,15 @@ pub struct Payees(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    accounts: BTreeMap<AccountId, Vec<Payee>>,
-    watches: BTreeMap<MerchantId, Watch>,
+    /// Test mode and live mode of an account are apart.
+    accounts: BTreeMap<(AccountId, Mode), Vec<Payee>>,
+    watches: BTreeMap<Tenant, Watch>,
 }
 
 /// A merchant that receives payments in an account.
 #[derive(Clone, Debug)]
 pub struct Payee {
-    pub merchant: MerchantId,
+    pub tenant: Tenant,
     /// Whether another merchant may receive payments in the same account.
     pub shares: bool,
     /// Whether Stripe itself confirmed the account of its key, and not only its file.
@@ -61,8 +62,8 @@ impl Payees {
     pub(crate) fn claim(&self, account: &AccountId, payee: Payee) -> Result<(), AccountTaken> {
         let mut known = self.known();
         let Known { accounts, watches } = &mut *known;
-        let payees = accounts.entry(account.clone()).or_default();
-        if let Some(own) = payees.iter_mut().find(|own| own.merchant == payee.merchant) {
+        let payees = accounts.entry((account.clone(), payee.tenant.mode)).or_default();
+        if let Some(own) = payees.iter_mut().find(|own| own.tenant == payee.tenant) {
             own.verified_by_stripe |= payee.verified_by_stripe;
             return Ok(());
         }
@@ -71,11 +72,11 @@ impl Payees {
             .iter()
             .find(|other| split(other) && (other.verified_by_stripe || !payee.verified_by_stripe))
         {
-            return Err(AccountTaken { account: account.clone(), holder: other.merchant.clone() });
+            return Err(AccountTaken { account: account.clone(), holder: other.tenant.merchant.clone() });
         }
         for other in payees.extract_if(.., |other| split(other)) {
-            if let Some(Watch(notify)) = watches.get(&other.merchant) {
-                notify(AccountTaken { account: account.clone(), holder: payee.merchant.clone() });
+            if let Some(Watch(notify)) = watches.get(&other.tenant) {
+                notify(AccountTaken { account: account.clone(), holder: payee.tenant.merchant.clone() });
             }
         }
         payees.push(payee);
@@ -83,14 +84,14 @@ impl Payees {
     }
 
     /// Notifies this function when the merchant loses its account.
-    pub(crate) fn subscribe(&self, merchant: MerchantId, notify: impl Fn(AccountTaken) + Send + 'static) {
-        self.known().watches.insert(merchant, Watch(Box::new(notify)));
+    pub(crate) fn subscribe(&self, tenant: Tenant, notify: impl Fn(AccountTaken) + Send + 'static) {
+        self.known().watches.insert(tenant, Watch(Box::new(notify)));
     }
 
     /// The merchant no longer receives payments in an account.
-    pub(crate) fn release(&self, merchant: &MerchantId, account: &AccountId) {
-        if let Some(payees) = self.known().accounts.get_mut(account) {
-            payees.retain(|payee| payee.merchant != *merchant);
+    pub(crate) fn release(&self, tenant: &Tenant, account: &AccountId) {
+        if let Some(payees) = self.known().accounts.get_mut(&(account.clone(), tenant.mode)) {
+            payees.retain(|payee| payee.tenant != *tenant);
         }
     }
 
@@ -105,8 +106,23 @@ mod tests {
 
     use super::*;
 
+    fn tenant(id: &str) -> Tenant {
+        Tenant { merchant: id.parse().unwrap(), mode: Mode::Test }
+    }
+
     fn payee(id: &str, shares: bool, verified_by_stripe: bool) -> Payee {
-        Payee { merchant: id.parse().unwrap(), shares, verified_by_stripe }
+        Payee { tenant: tenant(id), shares, verified_by_stripe }
+    }
+
+    #[test]
+    fn a_shop_and_its_test_twin_may_have_one_account() {
+        let account: AccountId = "acct_1".parse().unwrap();
+        let payees = Payees::default();
+        assert!(payees.claim(&account, payee("a-test", false, true)).is_ok());
+        let live = Tenant { mode: Mode::Live, ..tenant("a") };
+        let live = Payee { tenant: live, shares: false, verified_by_stripe: true };
+        assert!(payees.claim(&account, live).is_ok());
+        assert!(payees.claim(&account, payee("a", false, true)).is_err());
     }
 
     #[test]
@@ -132,7 +148,7 @@ mod tests {
     fn a_verified_payee_displaces_a_configured_one_and_notifies_it() {
         let account: AccountId = "acct_1".parse().unwrap();
         let (payees, told) = (Payees::default(), Arc::new(Mutex::new(Vec::new())));
-        payees.subscribe("a".parse().unwrap(), {
+        payees.subscribe(tenant("a"), {
             let told = Arc::clone(&told);
             move |taken| told.lock().unwrap().push(taken.to_string())
         });
@@ -149,7 +165,7 @@ mod tests {
             payees.claim(&account, payee("a", false, true)).is_err(),
             "of two that are proved, the first"
         );
-        payees.release(&"b".parse().unwrap(), &account);
+        payees.release(&tenant("b"), &account);
         assert!(payees.claim(&account, payee("a", false, false)).is_ok());
     }
 
@@ -160,7 +176,7 @@ mod tests {
         for account in [&former, &present] {
             assert!(payees.claim(account, payee("a", false, true)).is_ok());
         }
-        payees.release(&"a".parse().unwrap(), &former);
+        payees.release(&tenant("a"), &former);
         assert!(payees.claim(&former, payee("b", false, true)).is_ok());
         assert!(payees.claim(&present, payee("b", false, true)).is_err());
     }

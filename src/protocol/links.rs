@@ -39,11 +39,9 @@ impl PublicLinks {
     #[must_use]
     pub fn base(&self, view: &MerchantView) -> String {
         match (&self.link_base, view.mode, view.hosts.first()) {
-            (Some(base), Mode::Test, _) | (Some(base), Mode::Live, None) => {
-                format!("{}/t/{}", base.trim_end_matches('/'), view.id)
-            }
+            (Some(base), Mode::Test, _) => format!("{}/t/{}", base.trim_end_matches('/'), view.id),
             (_, _, Some(host)) => format!("https://{host}"),
-            (None, _, None) => format!("https://{}.invalid", view.id),
+            (_, _, None) => format!("https://{}.invalid", view.id),
         }
     }
 

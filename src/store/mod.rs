@@ -2,7 +2,7 @@
 //!
 //! Must not import: actix, reqwest, `stripe`, `protocol`. Invariants: a [`Commit`] is one transaction, all or
 //! nothing; a session row changes only from the version that was read; one token hash starts one attempt, ever; every
-//! call names its tenant, except [`Store::tenants_with_due_sessions`], [`Store::holdings`], [`Store::serve_tenants`],
+//! call names its tenant, except [`Store::tenants_with_due_sessions`], [`Store::undecided_payments`], [`Store::holdings`], [`Store::serve_tenants`],
 //! [`Store::served_config`],
 //! [`Outbox::tenants_with_due_events`], [`Inbox::waiting_events`] and [`Retention::unpaid`], whose rows name theirs,
 //! and [`Inbox::forget_events`] and [`Retention::forget_contents`].
@@ -115,6 +115,10 @@ pub trait Store: Send + Sync + 'static {
     /// unreadable id is left out.
     async fn due_sessions(&self, tenant: &Tenant, query: DueQuery) -> Result<Vec<DueSession>, StoreError>;
 
+    /// The tenants with payments that are not decided, in the order of their names. The cost depends on the number of
+    /// such payments.
+    async fn undecided_payments(&self) -> Result<Vec<UndecidedPayments>, StoreError>;
+
     /// The verified Stripe account of a tenant.
     async fn account(&self, tenant: &Tenant) -> Result<Option<KeptAccount>, StoreError>;
 
@@ -138,8 +142,9 @@ pub trait Store: Send + Sync + 'static {
     /// other. A host that it already had keeps its start time.
     async fn serve_tenants(&self, served: Vec<ServedTenant>, now: Timestamp) -> Result<(), StoreError>;
 
-    /// The configuration that a merchant was last served with, in either mode: its file may be unreadable now.
-    async fn served_config(&self, merchant: &MerchantId) -> Result<Option<String>, StoreError>;
+    /// The configurations that a merchant was last served with in each mode, the latest one first: its file may be
+    /// unreadable now.
+    async fn served_configs(&self, merchant: &MerchantId) -> Result<Vec<String>, StoreError>;
 
     /// Whether writes are durable now: by the last write, or by a small one that is made as a trial. It belongs to no
     /// tenant.
@@ -388,6 +393,16 @@ pub struct DueSession {
     pub id: SessionId,
     /// Since when it is due.
     pub due_at: Timestamp,
+}
+
+/// A tenant's payments that are not decided: their outcome is not known, a shopper may be paying on a page of Stripe's, or
+/// an operator must decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UndecidedPayments {
+    pub tenant: Tenant,
+    /// One of their sessions.
+    pub session: SessionId,
+    pub count: u64,
 }
 
 /// A failure of the store.

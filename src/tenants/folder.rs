@@ -25,7 +25,7 @@ use crate::domain::merchant::{MerchantStatus, MerchantView};
 use crate::domain::time::Timestamp;
 use crate::payments::{Dependencies, MerchantSetup, Payee};
 use crate::ports::Environment;
-use crate::store::{Holdings, ServedTenant, StoreError};
+use crate::store::{Holdings, ServedTenant, StoreError, UndecidedPayments};
 
 /// The number of a merchant's first configuration in a process.
 const FIRST_GENERATION: u64 = 1;
@@ -56,6 +56,8 @@ struct FolderRead {
     present: BTreeSet<MerchantId>,
     /// Those whose file is not valid.
     unread: BTreeMap<MerchantId, PathBuf>,
+    /// Whether a file can be applied later, as it is.
+    waits: bool,
 }
 
 /// Why the folder was not read.
@@ -84,16 +86,18 @@ impl Folder {
 
     /// Reads every file of the folder, and its secrets, and applies what has changed. Merchants that are valid and
     /// claim nothing of another one's are opened, or get their next generation. A merchant whose file is wrong, or
-    /// whose secrets are missing, goes on as it is. One without a file is removed.
+    /// whose secrets are missing, goes on as it is, as does one whose mode is changed while payments of the earlier mode
+    /// are undecided. One without a file is removed.
     pub async fn reload(&self) -> Result<Arc<FolderStatus>, StoreError> {
         let mut served = self.served.lock().await;
         let holders = holders(&self.deps).await?;
         let known = served.values().map(|now| (now.tenant.file().to_path_buf(), Arc::clone(&now.tenant)));
+        let undecided = self.deps.store.undecided_payments().await?;
         let read = match self.read(&holders, known.collect()).await {
-            Ok(read) => self.with_last_good(read, (&holders, &served)).await,
+            Ok(read) => self.with_last_good(without_early_modes(read, &undecided), (&holders, &served)).await,
             Err(problem) => Err(problem),
         };
-        let FolderRead { usable, problems, present, .. } = match read {
+        let FolderRead { usable, problems, present, waits, .. } = match read {
             Ok(read) => read,
             Err(NotRead::Folder(problem)) => return Ok(self.publish((vec![problem], true), &served)),
             Err(NotRead::Lost) => return Ok(self.status()),
@@ -105,12 +109,12 @@ impl Folder {
         self.remember(&changed).await;
         let new = changed.iter().filter(|merchant| !served.contains_key(merchant.tenant.id()));
         claim_accounts(&self.deps, new, &holders);
-        let mut complete = true;
+        let mut complete = !waits;
         for merchant in changed {
             complete &= self.apply(merchant, &mut served).await;
         }
         // Before the removals: what a merchant is doing while it is removed may not be in the store yet.
-        let finished = self.finish_removed(&present).await;
+        let finished = self.finish_removed((&present, &served)).await;
         complete &= self.remove_all_but(&present, &mut served).await;
         self.directory.forget_hosts();
         let status = self.publish((problems, complete), &served);
@@ -128,7 +132,7 @@ impl Folder {
             let present = valid.chain(read.unread.keys()).cloned().collect();
             let unread = read.unread.clone();
             let (usable, problems) = usable(read, &config, environment.as_ref(), &holders);
-            Ok(FolderRead { usable, problems, present, unread })
+            Ok(FolderRead { usable, problems, present, unread, waits: false })
         })
         .await
     }
@@ -154,7 +158,7 @@ impl Folder {
             let mut unread = read.unread.clone();
             unread.retain(|id, _| last_good.iter().all(|tenant| tenant.id() != id));
             let tenants = read.usable.into_iter().map(|merchant| merchant.tenant).chain(last_good).collect();
-            let tenants = TenantsRead { tenants, unread, problems: Vec::new() };
+            let tenants = TenantsRead { tenants, unread, ..TenantsRead::default() };
             let (config, environment) = (Arc::clone(&self.config), Arc::clone(&self.environment));
             let holders = holders.clone();
             let (usable, found) =
@@ -176,19 +180,24 @@ impl Folder {
     ) -> Vec<TenantConfig> {
         let mut found = Vec::new();
         for id in merchants {
-            if let Some(now) = served.get(id) {
-                found.push(TenantConfig::clone(&now.tenant));
-                continue;
-            }
-            match self.deps.store.served_config(id).await {
-                Ok(config) => {
-                    let file = self.config.tenants.dir.join(format!("{id}.toml"));
-                    found.extend(config.and_then(|text| parse_tenant(&file, &text).ok()));
-                }
-                Err(error) => tracing::warn!(merchant = %id, cause = %error, "served_config_not_read"),
+            match served.get(id) {
+                Some(now) => found.push(TenantConfig::clone(&now.tenant)),
+                None => found.extend(self.stored(id).await.into_iter().next()),
             }
         }
         found
+    }
+
+    /// The configurations of a merchant that the store has, one for each mode, the latest one first.
+    async fn stored(&self, merchant: &MerchantId) -> Vec<TenantConfig> {
+        let file = self.config.tenants.dir.join(format!("{merchant}.toml"));
+        match self.deps.store.served_configs(merchant).await {
+            Ok(texts) => texts.iter().filter_map(|text| parse_tenant(&file, text).ok()).collect(),
+            Err(error) => {
+                tracing::warn!(%merchant, cause = %error, "served_config_not_read");
+                Vec::new()
+            }
+        }
     }
 
     /// Returns whether the configuration is in use.
@@ -200,6 +209,16 @@ impl Folder {
         let id = merchant.tenant.id().clone();
         let generation = served.get(&id).map_or(FIRST_GENERATION, |now| now.generation + 1);
         let UsableMerchant { tenant, secrets } = merchant;
+        let earlier = served.get(&id).filter(|now| now.tenant.mode() != tenant.mode());
+        if let Some(ServedMerchant { tenant: earlier, secrets, .. }) = earlier {
+            // What was begun in the earlier mode ends there.
+            if !self.directory.apply(&removed((earlier, secrets), generation)).await {
+                tracing::error!(merchant = %id, generation, "tenant_not_applied");
+                return false;
+            }
+            let (earlier_mode, mode) = (earlier.mode().into_str(), tenant.mode().into_str());
+            tracing::warn!(merchant = %id, earlier_mode, mode, "tenant_mode_changed");
+        }
         if !self.directory.apply(&setup((&tenant, &secrets), generation)).await {
             tracing::error!(merchant = %id, generation, "tenant_not_applied");
             return false;
@@ -237,9 +256,12 @@ impl Folder {
         complete
     }
 
-    /// Lets what merchants without a file have begun end, with their last good configurations, also where an earlier
+    /// Lets what merchants without a file, or with another mode now, have begun end, with their last good configurations, also where an earlier
     /// process began it. Those that have nothing left are forgotten.
-    async fn finish_removed(&self, present: &BTreeSet<MerchantId>) -> Result<(), StoreError> {
+    async fn finish_removed(
+        &self,
+        (present, served): (&BTreeSet<MerchantId>, &BTreeMap<MerchantId, ServedMerchant>),
+    ) -> Result<(), StoreError> {
         let mut unfinished: BTreeSet<Tenant> = BTreeSet::new();
         let ever = Timestamp::from_millis(i64::MAX);
         for priority in Priority::ALL {
@@ -247,12 +269,15 @@ impl Folder {
         }
         unfinished.extend(self.deps.outbox.tenants_with_due_events(ever).await?);
         self.directory.forget_removed(&unfinished);
-        unfinished
-            .retain(|tenant| !present.contains(&tenant.merchant) && self.directory.known(tenant).is_none());
+        let is_gone = |tenant: &Tenant| match served.get(&tenant.merchant) {
+            Some(now) => now.tenant.tenant() != *tenant,
+            None => !present.contains(&tenant.merchant),
+        };
+        unfinished.retain(|tenant| is_gone(tenant) && self.directory.known(tenant).is_none());
         for tenant in unfinished {
             let merchant = &tenant.merchant;
-            let last_good = self.last_good(std::slice::from_ref(merchant), &BTreeMap::new()).await;
-            let Some(last) = last_good.into_iter().find(|last| last.tenant() == tenant) else { continue };
+            let stored = self.stored(merchant).await;
+            let Some(last) = stored.into_iter().find(|last| last.tenant() == tenant) else { continue };
             match last.resolve_secrets(self.environment.as_ref(), &self.config.secrets.dir) {
                 Ok(secrets) => {
                     self.directory.apply(&removed((&last, &secrets), FIRST_GENERATION)).await;
@@ -301,6 +326,31 @@ impl Folder {
             tracing::warn!(cause = %error, "served_tenants_not_kept");
         }
     }
+}
+
+/// Leaves out the merchants whose mode is changed while payments of the earlier mode are undecided.
+fn without_early_modes(mut read: FolderRead, undecided: &[UndecidedPayments]) -> FolderRead {
+    let problems = &mut read.problems;
+    let mut waits = false;
+    read.usable.retain(|UsableMerchant { tenant, .. }| {
+        let is_of_other_mode = |found: &&UndecidedPayments| {
+            found.tenant.merchant == *tenant.id() && found.tenant.mode != tenant.mode()
+        };
+        let Some(UndecidedPayments { tenant: earlier, session, count }) =
+            undecided.iter().find(is_of_other_mode)
+        else {
+            return true;
+        };
+        waits = true;
+        let (new, earlier) = (tenant.mode().into_str(), earlier.mode.into_str());
+        let payments = if *count == 1 { "1 payment".to_owned() } else { format!("{count} payments") };
+        problems.push(tenant.place("mode").problem(
+            format!("is \"{new}\" now, and {payments} in {earlier} mode are not decided yet, such as that of {session}"),
+            format!("wait: the change is applied once they are decided, for which the {earlier} key must stay where it is; or write \"{earlier}\" again"),
+        ));
+        false
+    });
+    FolderRead { waits, ..read }
 }
 
 /// Runs work that may block, and waits for its result.
@@ -364,7 +414,7 @@ fn claim_accounts<'a>(deps: &Dependencies, new: impl Iterator<Item = &'a UsableM
         .collect();
     known.sort_by_key(|(standing, ..)| *standing);
     for (_, tenant, HeldAccount { account, verified_by_stripe, .. }) in known {
-        let (merchant, shares) = (tenant.id().clone(), tenant.shared_account());
-        deps.payees.remember(account, Payee { merchant, shares, verified_by_stripe: *verified_by_stripe });
+        let (tenant, shares) = (tenant.tenant(), tenant.shared_account());
+        deps.payees.remember(account, Payee { tenant, shares, verified_by_stripe: *verified_by_stripe });
     }
 }

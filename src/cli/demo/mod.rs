@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::Args;
 
 use super::emulator::machine_clock;
@@ -22,6 +22,7 @@ use crate::config::gateway::{GatewayConfig, LogFilter};
 use crate::config::secrets::SecretRef;
 use crate::config::tenant::TenantConfig;
 use crate::config::tenants_dir::read_tenants;
+use crate::domain::ids::Mode;
 use crate::ports::{FixedEnvironment, Ids as _, SystemIds};
 use crate::telemetry::{self, LogFormat};
 use stripe_emulator::{
@@ -74,6 +75,7 @@ impl Demo {
         if !read.problems.is_empty() {
             return Err(problems_error(&read.problems));
         }
+        refuse_live(&read.tenants)?;
         let accounts = read.tenants.iter().map(account).collect();
         let emulator = Emulator::start(EmulatorOptions { accounts, ..EmulatorOptions::new(machine_clock()) })
             .context("the emulator")?;
@@ -126,6 +128,18 @@ impl Demo {
             format!("cannot listen on {address}; choose another port with {option}, or 0 for a free one")
         })
     }
+}
+
+/// The demo takes no real money: it gives every merchant an emulated account.
+fn refuse_live(tenants: &[TenantConfig]) -> anyhow::Result<()> {
+    let live = tenants.iter().filter(|tenant| tenant.mode() == Mode::Live);
+    let ids: Vec<&str> = live.map(|tenant| tenant.id().as_str()).collect();
+    ensure!(
+        ids.is_empty(),
+        "the demo serves test mode only, and in live mode are: {}; name a folder without them with --tenants",
+        ids.join(", ")
+    );
+    Ok(())
 }
 
 /// The page to shop in.

@@ -14,7 +14,7 @@ pub(super) enum KeyKind {
 }
 
 /// Every key: section, name, kind.
-pub(super) const KEYS: [(&str, &str, KeyKind); 32] = [
+pub(super) const KEYS: [(&str, &str, KeyKind); 33] = [
     ("public", "listen", KeyKind::Text),
     ("public", "base_hosts", KeyKind::List),
     ("public", "allowed_origins", KeyKind::List),
@@ -38,6 +38,7 @@ pub(super) const KEYS: [(&str, &str, KeyKind); 32] = [
     ("retention", "unpaid_sessions_per_merchant", KeyKind::Number),
     ("restore", "drain_seconds", KeyKind::Number),
     ("stripe", "api_base", KeyKind::Text),
+    ("stripe", "allow_live_on_loopback", KeyKind::Switch),
     ("stripe", "version", KeyKind::Text),
     ("stripe", "connect_timeout_seconds", KeyKind::Number),
     ("stripe", "request_timeout_seconds", KeyKind::Number),

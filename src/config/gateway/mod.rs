@@ -120,11 +120,21 @@ pub struct RestoreConfig {
 pub struct StripeConfig {
     /// Scheme, host and port of the API.
     pub api_base: Url,
+    /// Whether merchants in live mode may be served though the API is on this machine.
+    pub allow_live_on_loopback: bool,
     pub version: String,
     /// How long connecting may take.
     pub connect_timeout: Duration,
     /// How long one request may take.
     pub request_timeout: Duration,
+}
+
+impl StripeConfig {
+    /// Whether the API is an emulator on this machine and not Stripe: only there plain `http` is allowed.
+    #[must_use]
+    pub fn is_emulated(&self) -> bool {
+        self.api_base.scheme() == "http"
+    }
 }
 
 /// `[order_events]`.
@@ -278,6 +288,7 @@ fn read_stripe(layers: &mut Layers) -> Option<StripeConfig> {
         let origin = web::origin(&text).map_err(|wrong| web_error(&wrong))?;
         Url::parse(&origin).or_else(|_| no("is not an address", "write \"https://api.stripe.com\""))
     });
+    let allow_live_on_loopback = layers.read("stripe.allow_live_on_loopback", Ok::<bool, _>);
     let version = layers.read("stripe.version", |text: String| {
         if is_version(&text) {
             Ok(text)
@@ -290,6 +301,7 @@ fn read_stripe(layers: &mut Layers) -> Option<StripeConfig> {
     let request = seconds("stripe.request_timeout_seconds", LONGEST_REQUEST);
     Some(StripeConfig {
         api_base: api_base?,
+        allow_live_on_loopback: allow_live_on_loopback?,
         version: version?,
         connect_timeout: Duration::from_secs(connect?),
         request_timeout: Duration::from_secs(request?),

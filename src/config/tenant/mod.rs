@@ -4,6 +4,7 @@
 //! yet is rejected by name. A [`TenantConfig`] contains references to secrets and no secret.
 
 mod checkout;
+mod live;
 mod presence;
 mod products;
 mod shipping;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::diagnostic::{Diagnostic, Place, quoted};
-use super::document::{Section, Source};
+use super::document::{Section, Source, place_of};
 use super::secrets::{SecretRef, SecretsDir, check_stripe_key};
 use crate::domain::catalog::Catalog;
 use crate::domain::ids::{AccountId, MerchantId, Mode, Tenant};
@@ -28,7 +29,7 @@ use crate::domain::money::Currency;
 use crate::ports::Environment;
 
 use stripe::SecretSetting;
-use values::Amounts;
+use values::{Addresses, Amounts};
 pub use webhook::WebhookSecrets;
 use webhook::WebhookSetting;
 
@@ -134,6 +135,12 @@ impl TenantConfig {
         self.seed.account.as_ref()
     }
 
+    /// The place of a dotted key in the file; of its table, if it is missing.
+    #[must_use]
+    pub fn place(&self, key: &str) -> Place {
+        place_of(&self.file, &self.source, key)
+    }
+
     /// The place of the account in the file, or of `[stripe]` if it is not named.
     pub(super) fn account_place(&self) -> &Place {
         &self.account_place
@@ -211,6 +218,13 @@ impl TenantConfig {
         }
     }
 
+    const fn key_example(&self) -> &'static str {
+        match self.seed.mode {
+            Mode::Test => "sk_test_…",
+            Mode::Live => "rk_live_…",
+        }
+    }
+
     fn resolve_stripe_key(
         &self,
         environment: &dyn Environment,
@@ -218,10 +232,12 @@ impl TenantConfig {
     ) -> Result<SecretString, Diagnostic> {
         let SecretSetting { reference, place } = &self.stripe_key;
         let key = reference.resolve(environment, dir);
-        let key = key.map_err(|error| place.problem(error.to_string(), error.remedy("sk_test_…")))?;
+        let key = key.map_err(|error| place.problem(error.to_string(), error.remedy(self.key_example())))?;
         match check_stripe_key(&key, self.mode()) {
             Ok(()) => Ok(key),
-            Err(error) => Err(place.problem(format!("the secret in {reference} {error}"), error.remedy())),
+            Err(error) => {
+                Err(place.problem(format!("the secret in {reference} {error}"), error.remedy(self.mode())))
+            }
         }
     }
 
@@ -237,14 +253,19 @@ impl TenantConfig {
 
 /// Reads a merchant's file from its text. The file's name gives the id; its path is used in messages.
 pub fn parse_tenant(file: &Path, text: &str) -> Result<TenantConfig, Vec<Diagnostic>> {
+    match read_text(file, text) {
+        (Some(config), problems) if problems.is_empty() => Ok(config),
+        (_, problems) => Err(problems),
+    }
+}
+
+/// The same; a file with problems gives what it says otherwise, if its essential values are readable, so that more can be
+/// checked of it at once. It must not be served.
+pub(super) fn read_text(file: &Path, text: &str) -> (Option<TenantConfig>, Vec<Diagnostic>) {
     let source = Source::new(file, text);
     let config = source.parse().and_then(|table| read_root(&source, source.root(&table)));
     let warnings = source.take_warnings();
-    let problems = source.into_problems();
-    match config {
-        Some(config) if problems.is_empty() => Ok(TenantConfig { warnings, ..config }),
-        Some(_) | None => Err(problems),
-    }
+    (config.map(|config| TenantConfig { warnings, ..config }), source.into_problems())
 }
 
 fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<TenantConfig> {
@@ -254,16 +275,16 @@ fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<TenantConfig> {
     let language = read_language(&root);
     let mode = read_mode(&root);
     let status = read_status(&root);
-    let (hosts, host_places) = presence::read_hosts(&root).into_iter().unzip();
+    let (hosts, host_places) = presence::read_hosts(&root, mode).into_iter().unzip();
     let currency = read_currency(&root);
-    let amounts = Amounts(currency);
+    let (amounts, addresses) = (Amounts(currency), Addresses(mode));
 
     let checkout = checkout::read(&root, amounts);
     let limits = checkout::read_limits(&root);
     let stripe = stripe::read(&root, id.as_ref(), mode);
-    let links = presence::read_links(&root);
-    let chatgpt = presence::read_chatgpt(&root);
-    let products = products::read(&root, amounts);
+    let links = presence::read_links(&root, addresses);
+    let chatgpt = presence::read_chatgpt(&root, addresses);
+    let products = products::read(&root, (amounts, addresses));
     let shipping = shipping::read(&root, amounts, &checkout.countries);
     if shipping.is_empty()
         && root.field("shipping").is_none()
@@ -276,9 +297,10 @@ fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<TenantConfig> {
     }
     let tax = tax::read(&root, &checkout.countries);
     root.unsupported("discounts", "remove [[discounts]]");
-    let webhook = webhook::read(&root, id.as_ref());
+    let webhook = webhook::read(&root, id.as_ref(), addresses);
     let catalog = Catalog::new(products)
         .inspect_err(|error| root.refuse(error.to_string(), "give one of them another id"));
+    live::require(&root, mode, catalog.as_ref().ok());
     root.finish();
 
     let stripe = stripe?;
@@ -332,16 +354,10 @@ fn read_id(source: &Source<'_>) -> Option<MerchantId> {
     id.ok()
 }
 
-/// The mode; `None` if it is not a supported one, and then nothing else is checked against it.
+/// The mode; `None` if it is not one, and then nothing else is checked against it.
 fn read_mode(root: &Section<'_>) -> Option<Mode> {
-    let field = root.required("mode", "write mode = \"test\"")?;
-    match field.choice(&[("test", Mode::Test), ("live", Mode::Live)])? {
-        Mode::Test => Some(Mode::Test),
-        Mode::Live => {
-            field.refuse("is not supported yet: \"live\"", "write \"test\"");
-            None
-        }
-    }
+    let field = root.required("mode", "write mode = \"test\", until the shop may take real money")?;
+    field.choice(&[("test", Mode::Test), ("live", Mode::Live)])
 }
 
 fn read_status(root: &Section<'_>) -> MerchantStatus {

@@ -3,7 +3,7 @@
 //! Invariant: ids of products and variants differ within a shop, and the variants of a product differ from each
 //! other.
 
-use super::values::{Amounts, Unique, address, id, line, paragraphs};
+use super::values::{Addresses, Amounts, Unique, id, line, paragraphs};
 use crate::config::diagnostic::quoted;
 use crate::config::document::{Field, Section};
 use crate::domain::catalog::{Product, Variant};
@@ -25,7 +25,7 @@ enum CatalogSource {
 }
 
 /// Reads every product of the file.
-pub(super) fn read(root: &Section<'_>, amounts: Amounts) -> Vec<Product> {
+pub(super) fn read(root: &Section<'_>, readers: (Amounts, Addresses)) -> Vec<Product> {
     let inline = read_source(root);
     let sections = root.sections("products");
     if inline && sections.is_empty() && root.field("products").is_none_or(|field| field.is_list()) {
@@ -35,7 +35,7 @@ pub(super) fn read(root: &Section<'_>, amounts: Amounts) -> Vec<Product> {
         root.too_many("products", sections.len(), MOST_PRODUCTS);
     }
     let mut ids = Unique::default();
-    sections.into_iter().filter_map(|section| read_product(section, amounts, &mut ids)).collect()
+    sections.into_iter().filter_map(|section| read_product(section, readers, &mut ids)).collect()
 }
 
 fn read_source(root: &Section<'_>) -> bool {
@@ -61,7 +61,11 @@ fn read_source(root: &Section<'_>) -> bool {
     }
 }
 
-fn read_product(section: Section<'_>, amounts: Amounts, ids: &mut Unique) -> Option<Product> {
+fn read_product(
+    section: Section<'_>,
+    (amounts, addresses): (Amounts, Addresses),
+    ids: &mut Unique,
+) -> Option<Product> {
     let product_id = section.required("id", "give the product an id, such as \"huila-washed\"");
     let product_id = product_id.and_then(|field| id(&field, "huila-washed"));
     let product_id = product_id.filter(|product_id| is_new(&section, ids, product_id));
@@ -69,7 +73,7 @@ fn read_product(section: Section<'_>, amounts: Amounts, ids: &mut Unique) -> Opt
     let title = title.and_then(|field| line(&field, TITLE));
     let description = section.field("description").and_then(|field| paragraphs(&field, DESCRIPTION));
     let category = section.field("category").and_then(|field| line(&field, LABEL));
-    let images = read_images(&section);
+    let images = read_images(&section, addresses);
     let available = read_available(&section);
     let shippable = section.field("shippable").and_then(|field| field.switch()).unwrap_or(true);
     unsupported_keys(&section);
@@ -212,7 +216,7 @@ fn read_options(section: &Section<'_>) -> Vec<(String, String)> {
 }
 
 /// `image = "https://…"` or `images = ["https://…", …]`.
-fn read_images(section: &Section<'_>) -> Vec<String> {
+fn read_images(section: &Section<'_>, addresses: Addresses) -> Vec<String> {
     let (one, many) = (section.field("image"), section.field("images"));
     if let (Some(_), Some(many)) = (&one, &many) {
         many.refuse("stands beside image", "keep one of the two");
@@ -225,7 +229,7 @@ fn read_images(section: &Section<'_>) -> Vec<String> {
     if fields.len() > MOST_IMAGES {
         section.too_many("images", fields.len(), MOST_IMAGES);
     }
-    fields.iter().filter_map(address).collect()
+    fields.iter().filter_map(|field| addresses.written(field)).collect()
 }
 
 fn read_available(section: &Section<'_>) -> bool {

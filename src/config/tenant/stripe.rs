@@ -84,7 +84,7 @@ pub(super) fn read(root: &Section<'_>, merchant: Option<&MerchantId>, mode: Opti
         return None;
     }
     let network_id =
-        section.required("network_id", "copy the Network ID from the Stripe dashboard, profile_test_…");
+        section.required("network_id", "copy the Network ID from the Stripe dashboard, profile_…");
     let network_id = network_id.and_then(|field| read_network(&field, mode));
     let account = section.field("account_id");
     let account_place = account.as_ref().map_or_else(|| section.place(), Field::place);
@@ -130,7 +130,6 @@ fn read_network(field: &Field<'_>, mode: Option<Mode>) -> Option<NetworkId> {
     };
     if !right {
         field.refuse(format!("does not belong to mode \"{}\"", mode.into_str()), remedy);
-        return None;
     }
     Some(network)
 }

@@ -13,7 +13,7 @@ use crate::config::diagnostic::quoted;
 use crate::config::document::{Field, Section};
 use crate::config::web;
 use crate::domain::address::CountryCode;
-use crate::domain::ids::IdError;
+use crate::domain::ids::{IdError, Mode};
 use crate::domain::money::{Currency, Money, MoneyError};
 use crate::domain::places;
 
@@ -86,33 +86,52 @@ pub(super) fn id<T: FromStr<Err = IdError>>(field: &Field<'_>, example: &str) ->
     }
 }
 
-/// An absolute `https` address, as it was written.
-pub(super) fn address(field: &Field<'_>) -> Option<String> {
-    let text = field.text()?;
-    match web::address(text) {
-        Ok(url) => {
-            warn_of_example(field, &url);
-            Some(text.to_owned())
-        }
-        Err(wrong) => {
-            field.refuse(wrong.problem, wrong.remedy);
-            None
-        }
-    }
-}
+/// Reads addresses on the internet. In live mode each must be one that shoppers can reach.
+#[derive(Clone, Copy)]
+pub(super) struct Addresses(pub(super) Option<Mode>);
 
-/// A host that is reserved for examples is used in the sample files and does not exist.
-pub(super) fn warn_of_example(field: &Field<'_>, url: &Url) {
-    let host = url.host_str().unwrap_or_default();
-    let reserved = ["example", "example.com", "example.net", "example.org"];
-    if reserved
-        .iter()
-        .any(|end| host.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
-    {
-        field.warn(
-            format!("leads to {}, a host reserved for examples", quoted(host)),
-            "write an address of the shop's own, or remove it",
-        );
+impl Addresses {
+    /// An absolute `https` address, as it was written.
+    pub(super) fn written(self, field: &Field<'_>) -> Option<String> {
+        self.url(field).and_then(|_| field.text()).map(str::to_owned)
+    }
+
+    /// The same, parsed.
+    pub(super) fn url(self, field: &Field<'_>) -> Option<Url> {
+        self.reachable(field, web::address(field.text()?))
+    }
+
+    /// An origin, as browsers write it.
+    pub(super) fn origin(self, field: &Field<'_>) -> Option<String> {
+        let origin = web::origin(field.text()?).map(|origin| Url::parse(&origin));
+        let origin = origin.and_then(|url| url.map_err(|_| web::NO_ADDRESS));
+        self.reachable(field, origin).map(|url| url.origin().ascii_serialization())
+    }
+
+    fn reachable(self, field: &Field<'_>, read: Result<Url, web::Wrong>) -> Option<Url> {
+        let url = match read {
+            Ok(url) => url,
+            Err(wrong) => {
+                field.refuse(wrong.problem, wrong.remedy);
+                return None;
+            }
+        };
+        let host = url.host_str().unwrap_or_default();
+        match (self.0, web::not_public(host)) {
+            (Some(Mode::Live), Some(why)) => {
+                field.refuse(
+                    format!("leads to {}, which {why}", quoted(host)),
+                    "write an https address of the shop's own, which live mode needs",
+                );
+                return None;
+            }
+            (Some(Mode::Test) | None, Some(_)) if web::is_example(host) => field.warn(
+                format!("leads to {}, a host reserved for examples", quoted(host)),
+                "write an address of the shop's own, or remove it",
+            ),
+            (_, _) => {}
+        }
+        Some(url)
     }
 }
 

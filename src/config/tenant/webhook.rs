@@ -6,11 +6,10 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::stripe::{SecretSetting, read_secret};
-use super::values::warn_of_example;
+use super::values::Addresses;
 use crate::config::diagnostic::{Diagnostic, Place};
 use crate::config::document::{Field, Section};
 use crate::config::secrets::SecretsDir;
-use crate::config::web;
 use crate::domain::ids::MerchantId;
 use crate::ports::Environment;
 
@@ -43,11 +42,15 @@ pub struct WebhookSecrets {
 
 /// Reads the section, if there is one. Without a valid `merchant` no reference can be checked, and the file's name
 /// was already reported.
-pub(super) fn read(root: &Section<'_>, merchant: Option<&MerchantId>) -> Option<WebhookSetting> {
+pub(super) fn read(
+    root: &Section<'_>,
+    merchant: Option<&MerchantId>,
+    addresses: Addresses,
+) -> Option<WebhookSetting> {
     let section = root.section("webhook");
     let url = section.required("url", "write the address that takes order events, https://…");
     let url_place = url.as_ref().map(Field::place);
-    let url = url.and_then(|field| read_url(&field));
+    let url = url.and_then(|field| read_url(&field, addresses));
     let secret = section.required(
         "secret",
         "refer to the secret that signs events, such as \"file:webhook_secret\" or \"env:MERCHANT_…\"",
@@ -66,21 +69,13 @@ pub(super) fn read(root: &Section<'_>, merchant: Option<&MerchantId>) -> Option<
     Some(WebhookSetting { url: url?, url_place: url_place?, secrets })
 }
 
-fn read_url(field: &Field<'_>) -> Option<Url> {
-    match web::address(field.text()?) {
-        Ok(url) if url.fragment().is_some() => {
-            field.refuse("carries a fragment, which is never sent", "remove what stands behind the #");
-            None
-        }
-        Ok(url) => {
-            warn_of_example(field, &url);
-            Some(url)
-        }
-        Err(wrong) => {
-            field.refuse(wrong.problem, wrong.remedy);
-            None
-        }
+fn read_url(field: &Field<'_>, addresses: Addresses) -> Option<Url> {
+    let url = addresses.url(field)?;
+    if url.fragment().is_some() {
+        field.refuse("carries a fragment, which is never sent", "remove what stands behind the #");
+        return None;
     }
+    Some(url)
 }
 
 impl WebhookSetting {

@@ -8,7 +8,7 @@ use super::rows;
 use crate::domain::checkout::model::Priority;
 use crate::domain::ids::Tenant;
 use crate::domain::time::Timestamp;
-use crate::store::{DueQuery, DueSession, StoreError, name};
+use crate::store::{DueQuery, DueSession, StoreError, UndecidedPayments, name};
 
 /// The tenants with due sessions: the query goes from one tenant's first session in the index to the next tenant's,
 /// so the sessions in between are not read. A tenant's first session is its longest due one.
@@ -33,6 +33,9 @@ const SESSIONS: &str = "SELECT id, due_at FROM sessions
       WHERE due_priority = ?1 AND tenant = ?2 AND mode = ?3 AND due_at <= ?4 AND (due_at, id) > (?5, ?6)
       ORDER BY due_at, id LIMIT ?7";
 
+const UNDECIDED: &str = "SELECT tenant, mode, min(session), count(*) FROM attempts
+      WHERE ended IS NULL GROUP BY tenant, mode ORDER BY tenant, mode";
+
 /// The tenants with sessions of a priority that are due.
 pub(super) async fn tenants(
     readers: SqlitePool,
@@ -56,6 +59,18 @@ pub(super) async fn tenants(
         }
     });
     Ok(readable.collect())
+}
+
+/// The tenants with undecided payments, each with one of their sessions.
+pub(super) async fn undecided(readers: SqlitePool) -> Result<Vec<UndecidedPayments>, StoreError> {
+    let rows: Vec<(String, String, String, i64)> =
+        sqlx::query_as(UNDECIDED).fetch_all(&readers).await.map_err(failed)?;
+    let read = |(merchant, mode, session, count): (String, String, String, i64)| {
+        let tenant = rows::tenant("an undecided payment", &merchant, &mode)?;
+        let session = rows::id("an undecided payment", &session)?;
+        Ok(UndecidedPayments { tenant, session, count: count.unsigned_abs() })
+    };
+    rows.into_iter().map(read).collect()
 }
 
 /// A tenant's due sessions, the longest due first: fewer than the limit only if there are no more.
@@ -125,5 +140,8 @@ mod tests {
         let by_index = "SEARCH sessions USING COVERING INDEX sessions_due \
                         (due_priority=? AND tenant=? AND mode=? AND ";
         assert!(sessions.contains(by_index) && !sessions.contains("TEMP B-TREE"), "{sessions}");
+        let undecided = plan(&readers, UNDECIDED).await;
+        assert!(undecided.contains("USING INDEX attempts_one_undecided"), "{undecided}");
+        assert!(!undecided.contains("TEMP B-TREE"), "{undecided}");
     }
 }

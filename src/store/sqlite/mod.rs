@@ -51,8 +51,8 @@ use super::{
     AttemptRow, Claim, Commit, CommitError, DeliveriesQuery, Delivery, DeliveryResult, DeliveryState,
     DueQuery, DueSession, Erasure, EventState, FlagsQuery, Forgetting, Holdings, Inbox, KeptAccount,
     KeptEvent, KeptFlag, Loaded, OrdersPage, OrdersQuery, Outbox, RefundRow, Resolution, RestoreMarker,
-    RestoreMarkers, Retention, ServedTenant, Store, StoreError, Swept, Unpaid, UnpaidEnded, UnpaidOpen,
-    VerifiedKey, WaitingEvent,
+    RestoreMarkers, Retention, ServedTenant, Store, StoreError, Swept, UndecidedPayments, Unpaid,
+    UnpaidEnded, UnpaidOpen, VerifiedKey, WaitingEvent,
 };
 use crate::domain::checkout::model::{Flag, NotBegun, PlacedOrder, Priority, TimelineEntry, Version};
 use crate::domain::ids::{
@@ -266,6 +266,10 @@ impl Store for SqliteStore {
         self.write(|asked| Write::ForgetAccount(forgetting, asked)).await
     }
 
+    async fn undecided_payments(&self) -> Result<Vec<UndecidedPayments>, StoreError> {
+        self.read(due::undecided(self.readers.clone())).await
+    }
+
     async fn holdings(&self) -> Result<Holdings, StoreError> {
         self.read(served::holdings(self.readers.clone())).await
     }
@@ -274,8 +278,8 @@ impl Store for SqliteStore {
         self.write(|asked| Write::Served(served, now, asked)).await
     }
 
-    async fn served_config(&self, merchant: &MerchantId) -> Result<Option<String>, StoreError> {
-        self.read(served::config(self.readers.clone(), merchant.clone())).await
+    async fn served_configs(&self, merchant: &MerchantId) -> Result<Vec<String>, StoreError> {
+        self.read(served::configs(self.readers.clone(), merchant.clone())).await
     }
 
     async fn writable(&self) -> Result<(), StoreError> {

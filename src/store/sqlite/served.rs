@@ -46,11 +46,11 @@ pub(super) async fn holdings(readers: SqlitePool) -> Result<Holdings, StoreError
     Ok(holdings)
 }
 
-/// The configuration that a merchant was last served with.
-pub(super) async fn config(readers: SqlitePool, merchant: MerchantId) -> Result<Option<String>, StoreError> {
-    sqlx::query_scalar("SELECT config FROM served_configs WHERE tenant = ?1 ORDER BY since DESC LIMIT 1")
+/// The configurations that a merchant was last served with, the latest one first.
+pub(super) async fn configs(readers: SqlitePool, merchant: MerchantId) -> Result<Vec<String>, StoreError> {
+    sqlx::query_scalar("SELECT config FROM served_configs WHERE tenant = ?1 ORDER BY since DESC, mode")
         .bind(merchant.as_str())
-        .fetch_optional(&readers)
+        .fetch_all(&readers)
         .await
         .map_err(failed)
 }

@@ -152,6 +152,22 @@ impl TestGateway {
         self.process = Some(process);
     }
 
+    /// Writes a merchant's file, as an agency does while the gateway runs.
+    pub fn put_tenant(&self, merchant: &str, content: &str) {
+        put(&self.tenant_file(merchant), content);
+    }
+
+    pub fn tenant_file(&self, merchant: &str) -> std::path::PathBuf {
+        self.folder.path().join("tenants").join(format!("{merchant}.toml"))
+    }
+
+    /// Writes a file of a merchant's secrets.
+    pub fn put_secret(&self, merchant: &str, name: &str, secret: &str) {
+        let folder = self.folder.path().join("secrets").join(merchant);
+        fs::create_dir_all(&folder).unwrap();
+        put(&folder.join(name), secret);
+    }
+
     /// The process's number.
     pub fn process_id(&self) -> u32 {
         self.process.as_ref().expect("the gateway runs").id()
@@ -275,6 +291,14 @@ impl TestGateway {
     /// A client of the usual shop.
     pub fn client(&self, speaks: Speaks) -> Client {
         self.client_of(SHOP, speaks)
+    }
+
+    /// A client that finds the gateway at a merchant's own host, over plain HTTP as behind a proxy.
+    #[expect(clippy::disallowed_methods, reason = "a test's own client")]
+    pub fn client_on(&self, host: &str, speaks: Speaks) -> Client {
+        let address = self.address.parse().unwrap();
+        let http = reqwest::Client::builder().no_proxy().resolve(host, address).build().unwrap();
+        Client { http, url: format!("http://{host}:{}/mcp", address.port()), speaks }
     }
 
     pub fn client_of(&self, shop: &str, speaks: Speaks) -> Client {

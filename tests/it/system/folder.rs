@@ -9,7 +9,7 @@ use stripe_emulator::HoldPoint;
 
 use crate::support::client::{Client, Speaks, total};
 use crate::support::operator::Operator;
-use crate::support::test_gateway::{OTHER_SHOP, SHOP, TestGateway, account, put, usual_shops};
+use crate::support::test_gateway::{OTHER_SHOP, SHOP, TestGateway, account, usual_shops};
 
 const NEW_SHOP: &str = "blue-door";
 const NEW_ACCOUNT: &str = "acct_bluedoor";
@@ -25,22 +25,12 @@ fn new_shop() -> String {
         .replace("env:MERCHANT_HARBOR_COFFEE__STRIPE_KEY", "file:stripe-key")
 }
 
-fn put_tenant(world: &TestGateway, merchant: &str, content: &str) {
-    put(&world.folder.path().join("tenants").join(format!("{merchant}.toml")), content);
-}
-
-fn put_key(world: &TestGateway, key: &str) {
-    let folder = world.folder.path().join("secrets").join(NEW_SHOP);
-    fs::create_dir_all(&folder).unwrap();
-    put(&folder.join("stripe-key"), key);
-}
-
 /// A gateway of the usual shops that a third one was added to.
 fn with_new_shop() -> TestGateway {
     let world = TestGateway::start();
     world.emulator.add_account(&account(NEW_ACCOUNT, NEW_KEY, true, NETWORK)).unwrap();
-    put_key(&world, NEW_KEY);
-    put_tenant(&world, NEW_SHOP, &new_shop());
+    world.put_secret(NEW_SHOP, "stripe-key", NEW_KEY);
+    world.put_tenant(NEW_SHOP, &new_shop());
     world.wait_for("\"tenant_opened\"", 3);
     world.wait_for("\"stripe_account_known\"", 3);
     world
@@ -72,7 +62,7 @@ async fn a_merchant_is_added_removed_and_put_back_without_a_restart() {
     assert_eq!(status().await, 404);
     other.ready_checkout().await;
 
-    put_tenant(&world, NEW_SHOP, &new_shop());
+    world.put_tenant(NEW_SHOP, &new_shop());
     world.wait_for("\"tenant_opened\"", 4);
     buys(&world, &client, NEW_ACCOUNT).await;
     assert_eq!(world.ledger().len(), 2);
@@ -102,7 +92,7 @@ async fn a_changed_price_is_sold_and_a_price_that_was_shown_is_kept() {
     let client = world.client(Speaks::Modern);
     let shown = client.ready_checkout().await;
     let changed = usual_shops()[0].file.replace("price = 1850", "price = 2000");
-    put_tenant(&world, SHOP, &changed);
+    world.put_tenant(SHOP, &changed);
     world.wait_for("\"tenant_changed\"", 1);
 
     let later = client.ready_checkout().await;
@@ -120,7 +110,7 @@ async fn a_broken_file_leaves_its_merchant_as_it_is() {
     let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let good = &usual_shops()[0].file;
-    put_tenant(&world, SHOP, &good.replace("currency = \"usd\"", "currency = \"usd"));
+    world.put_tenant(SHOP, &good.replace("currency = \"usd\"", "currency = \"usd"));
     world.wait_for("\"keeps_on\":true", 1);
     buys(&world, &client, "acct_harbor").await;
     let readyz = format!("http://{}/readyz", world.admin_address());
@@ -128,7 +118,7 @@ async fn a_broken_file_leaves_its_merchant_as_it_is() {
     let said = ready().await;
     assert!(said.contains("keep their last good configuration: harbor-coffee"), "{said}");
 
-    put_tenant(&world, SHOP, &good.replace("price = 1850", "price = 1900"));
+    world.put_tenant(SHOP, &good.replace("price = 1850", "price = 1900"));
     world.wait_for("\"tenant_changed\"", 1);
     world.log_so_far();
     let said = ready().await;
@@ -140,7 +130,7 @@ async fn a_key_that_was_rotated_in_its_file_is_used() {
     let world = with_new_shop();
     let client = world.client_of(NEW_SHOP, Speaks::Modern);
     world.emulator.add_account(&account(NEW_ACCOUNT, "sk_test_bluedoor2", true, NETWORK)).unwrap();
-    put_key(&world, "sk_test_bluedoor2");
+    world.put_secret(NEW_SHOP, "stripe-key", "sk_test_bluedoor2");
     world.wait_for("\"stripe_account_known\"", 4);
     buys(&world, &client, NEW_ACCOUNT).await;
 }
@@ -154,14 +144,14 @@ async fn a_key_of_another_account_stops_payments_and_charges_nothing() {
         .emulator
         .add_account(&account("acct_foreign", "sk_test_foreign1", true, "profile_test_foreign"))
         .unwrap();
-    put_key(&world, "sk_test_foreign1");
+    world.put_secret(NEW_SHOP, "stripe-key", "sk_test_foreign1");
     world.wait_for("\"stripe_account_differs\"", 1);
     let token = world.token_of(NEW_ACCOUNT, "pm_card_visa", "usd", total(&sheet));
     let said = client.complete(&sheet["id"], &token).await;
     assert_eq!(said["isError"], true, "{said}");
     assert!(world.ledger().is_empty());
 
-    put_key(&world, NEW_KEY);
+    world.put_secret(NEW_SHOP, "stripe-key", NEW_KEY);
     world.wait_for("\"stripe_account_known\"", 4);
     let paid = pays(&world, &client, NEW_ACCOUNT, &sheet).await;
     assert_eq!(paid["status"], "completed", "{paid}");
@@ -171,7 +161,7 @@ async fn a_key_of_another_account_stops_payments_and_charges_nothing() {
 async fn a_host_of_another_merchant_is_not_taken_by_a_change() {
     let world = TestGateway::start();
     let other = &usual_shops()[1].file;
-    put_tenant(&world, OTHER_SHOP, &other.replace("kiln.localhost", "coffee.localhost"));
+    world.put_tenant(OTHER_SHOP, &other.replace("kiln.localhost", "coffee.localhost"));
     world.wait_for("\"keeps_on\":true", 1);
     let log = world.log_so_far();
     assert!(
@@ -188,12 +178,12 @@ async fn a_suspended_merchant_takes_no_payment_until_it_is_resumed() {
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let good = &usual_shops()[0].file;
-    put_tenant(&world, SHOP, &good.replace("status = \"active\"", "status = \"suspended\""));
+    world.put_tenant(SHOP, &good.replace("status = \"active\"", "status = \"suspended\""));
     world.wait_for("\"tenant_changed\"", 1);
     let token = world.token("pm_card_visa", total(&sheet));
     let said = client.complete(&sheet["id"], &token).await;
     assert!(said["content"][0]["text"].as_str().unwrap().contains("does not take orders"), "{said}");
-    put_tenant(&world, SHOP, good);
+    world.put_tenant(SHOP, good);
     world.wait_for("\"tenant_changed\"", 2);
     let paid = pays(&world, &client, "acct_harbor", &sheet).await;
     assert_eq!(paid["status"], "completed", "{paid}");
@@ -203,7 +193,7 @@ async fn a_suspended_merchant_takes_no_payment_until_it_is_resumed() {
 async fn a_merchant_whose_file_is_broken_is_served_after_a_restart_too() {
     let mut world = TestGateway::start();
     let shown = world.client(Speaks::Modern).ready_checkout().await;
-    put_tenant(&world, SHOP, "name = ");
+    world.put_tenant(SHOP, "name = ");
     world.wait_for("\"keeps_on\":true", 1);
     assert_eq!(world.terminate(), Some(0));
 
@@ -212,7 +202,7 @@ async fn a_merchant_whose_file_is_broken_is_served_after_a_restart_too() {
     let client = world.client(Speaks::Modern);
     let paid = pays(&world, &client, "acct_harbor", &shown).await;
     assert_eq!(paid["status"], "completed", "{paid}");
-    put_tenant(&world, SHOP, &usual_shops()[0].file.replace("price = 1850", "price = 1900"));
+    world.put_tenant(SHOP, &usual_shops()[0].file.replace("price = 1850", "price = 1900"));
     world.wait_for("\"tenant_changed\"", 1);
     assert!(total(&client.ready_checkout().await) > total(&shown));
 }
@@ -243,7 +233,7 @@ async fn operators_see_what_is_served_and_what_is_wrong_and_reload() {
     assert_eq!(operator.get("problems").await.1, json!({ "problems": [] }));
 
     let good = &usual_shops()[0].file;
-    put_tenant(&world, SHOP, &good.replace("price = 1850", "price = \"18.50\""));
+    world.put_tenant(SHOP, &good.replace("price = 1850", "price = \"18.50\""));
     let (_, answer) = operator.post("reload", json!({})).await;
     let problem = &answer["problems"][0];
     assert_eq!((&problem["tenant"], &problem["served"]), (&json!(SHOP), &json!(true)), "{answer}");
@@ -275,7 +265,7 @@ async fn operators_see_what_is_served_and_what_is_wrong_and_reload() {
     assert!(shown.contains("products[0].price"), "{shown}");
     assert_eq!(tenant(&["show", OTHER_SHOP]).0, Some(0));
     assert_eq!(tenant(&["show", "nobody"]), (Some(1), String::new()));
-    put_tenant(&world, SHOP, &good.replace("price = 1850", "price = 1900"));
+    world.put_tenant(SHOP, &good.replace("price = 1850", "price = 1900"));
     let told = reload();
     assert_eq!(String::from_utf8_lossy(&told.stdout), "merchants served: 2; problems: 0\n");
     assert!(told.status.success());

@@ -10,6 +10,7 @@ mod doors;
 mod due_work;
 mod faults;
 mod folder;
+mod going_live;
 mod healthcheck;
 mod host;
 mod hosted;

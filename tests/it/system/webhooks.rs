@@ -51,7 +51,7 @@ fn listen(world: &TestGateway, secret: &str) -> String {
 }
 
 /// The `Stripe-Signature` of a body, as it is signed so many seconds from now.
-fn signature(secret: &str, body: &str, seconds: i64) -> String {
+pub fn signature(secret: &str, body: &str, seconds: i64) -> String {
     let time = SystemClock.now().as_seconds() + seconds;
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(format!("{time}.{body}").as_bytes());
@@ -59,7 +59,7 @@ fn signature(secret: &str, body: &str, seconds: i64) -> String {
 }
 
 /// An event about an object.
-fn event(id: &str, kind: &str, object: &Value) -> Value {
+pub fn event(id: &str, kind: &str, object: &Value) -> Value {
     json!({
         "id": id, "object": "event", "account": null, "api_version": "2026-09-30.preview", "created": 1_790_000_000,
         "data": { "object": object }, "livemode": false, "pending_webhooks": 1, "request": null, "type": kind,

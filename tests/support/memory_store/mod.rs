@@ -28,7 +28,7 @@ use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
     AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueQuery, DueSession, FlagsQuery, Forgetting,
     Holdings, KeptAccount, KeptEvent, KeptFlag, ListedOrder, Loaded, OrdersPage, OrdersQuery, RefundRow,
-    Resolution, ServedTenant, Store, StoreError, TokenUse, VerifiedKey,
+    Resolution, ServedTenant, Store, StoreError, TokenUse, UndecidedPayments, VerifiedKey,
 };
 
 /// A store that forgets when it is dropped.
@@ -234,6 +234,20 @@ impl Store for MemoryStore {
         Ok(due)
     }
 
+    async fn undecided_payments(&self) -> Result<Vec<UndecidedPayments>, StoreError> {
+        let shops = self.shops();
+        let mut found: Vec<UndecidedPayments> = shops
+            .iter()
+            .filter_map(|(tenant, shop)| {
+                let undecided: Vec<_> = shop.attempts.values().filter(|row| row.end.is_none()).collect();
+                let session = undecided.iter().map(|row| &row.session).min()?.clone();
+                Some(UndecidedPayments { tenant: tenant.clone(), session, count: undecided.len() as u64 })
+            })
+            .collect();
+        found.sort_by_key(|found| (found.tenant.merchant.clone(), found.tenant.mode.into_str()));
+        Ok(found)
+    }
+
     async fn account(&self, tenant: &Tenant) -> Result<Option<KeptAccount>, StoreError> {
         Ok(self.shops().get(tenant).and_then(|shop| shop.account.clone()))
     }
@@ -267,8 +281,8 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn served_config(&self, merchant: &MerchantId) -> Result<Option<String>, StoreError> {
-        Ok(self.last_config(merchant))
+    async fn served_configs(&self, merchant: &MerchantId) -> Result<Vec<String>, StoreError> {
+        Ok(self.last_configs(merchant))
     }
 
     async fn writable(&self) -> Result<(), StoreError> {

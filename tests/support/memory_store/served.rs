@@ -24,10 +24,12 @@ impl MemoryStore {
         Holdings { hosts, accounts }
     }
 
-    pub(super) fn last_config(&self, merchant: &MerchantId) -> Option<String> {
+    pub(super) fn last_configs(&self, merchant: &MerchantId) -> Vec<String> {
         let served = self.served();
         let of_merchant = served.configs.iter().filter(|(tenant, _)| tenant.merchant == *merchant);
-        of_merchant.max_by_key(|(_, (since, _))| *since).map(|(_, (_, config))| config.clone())
+        let mut configs: Vec<_> = of_merchant.collect();
+        configs.sort_by_key(|(tenant, (since, _))| (std::cmp::Reverse(*since), tenant.mode.into_str()));
+        configs.into_iter().map(|(_, (_, config))| config.clone()).collect()
     }
 
     pub(super) fn serve(&self, served: Vec<ServedTenant>, now: Timestamp) {

@@ -13,7 +13,7 @@ use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
     AttemptRow, Commit, CommitError, DueQuery, DueSession, FlagsQuery, Forgetting, Holdings, KeptAccount,
     KeptFlag, Loaded, OrdersPage, OrdersQuery, RefundRow, Resolution, ServedTenant, Store, StoreError,
-    VerifiedKey,
+    UndecidedPayments, VerifiedKey,
 };
 use test_support::memory_store::MemoryStore;
 use tokio::time::sleep;
@@ -254,6 +254,10 @@ impl Store for FlakyStore {
         self.answer(self.rows.forget_account(tenant, account)).await
     }
 
+    async fn undecided_payments(&self) -> Result<Vec<UndecidedPayments>, StoreError> {
+        self.answer(self.rows.undecided_payments()).await
+    }
+
     async fn holdings(&self) -> Result<Holdings, StoreError> {
         self.answer(self.rows.holdings()).await
     }
@@ -262,8 +266,8 @@ impl Store for FlakyStore {
         self.answer(self.rows.serve_tenants(served, now)).await
     }
 
-    async fn served_config(&self, merchant: &MerchantId) -> Result<Option<String>, StoreError> {
-        self.answer(self.rows.served_config(merchant)).await
+    async fn served_configs(&self, merchant: &MerchantId) -> Result<Vec<String>, StoreError> {
+        self.answer(self.rows.served_configs(merchant)).await
     }
 
     async fn writable(&self) -> Result<(), StoreError> {

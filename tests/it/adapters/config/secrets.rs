@@ -133,8 +133,9 @@ fn a_key_of_the_wrong_kind_is_reported_in_place_and_not_shown() {
     assert_eq!(resolve("sk_test_abc123\n").unwrap().stripe_key.expose_secret(), "sk_test_abc123");
     assert_eq!(
         resolve("sk_live_abc123").unwrap_err(),
-        "shop.toml:8:14: stripe.secret_key: the secret in env:MERCHANT_SHOP__STRIPE_KEY is a live key, which is not \
-         supported yet; use the account's secret or restricted key for test mode (sk_test_… or rk_test_…)"
+        "shop.toml:8:14: stripe.secret_key: the secret in env:MERCHANT_SHOP__STRIPE_KEY is a live key, though \
+         the mode is \"test\"; use the account's key for test mode (sk_test_… or rk_test_…); a live key takes real \
+         money and needs mode = \"live\""
     );
     assert!(resolve("pk_test_abc123").unwrap_err().contains("publishable key"));
     let padded = resolve(" sk_test_abc123").unwrap_err();

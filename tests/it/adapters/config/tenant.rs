@@ -115,8 +115,45 @@ fn what_is_not_built_yet_is_refused_by_name() {
             "{problem}"
         );
     }
-    let live = SHOP.replace("\"test\"", "\"live\"").replace("profile_test_shop", "profile_shop");
-    assert!(only_problem(&live).starts_with("mode: is not supported yet"));
+}
+
+#[test]
+fn live_mode_needs_addresses_that_shoppers_can_reach() {
+    let live = SHOP
+        .replace("\"test\"", "\"live\"")
+        .replace("profile_test_shop", "profile_shop")
+        .replace("shop.localhost", "shop.blue-door.shop")
+        .replace("[stripe]", "[stripe]\nwebhook_secrets = [\"file:stripe-webhook\"]")
+        .replace(
+            "[tax]",
+            "[checkout]\ncountries = [\"US\"]\n[links]\nterms_of_use = \"https://blue-door.shop/terms\"\n\
+             privacy_policy = \"https://blue-door.shop/privacy\"\n[tax]",
+        );
+    assert_eq!(parse(&live).unwrap().mode(), Mode::Live);
+    let local = "known on this machine or in its network only";
+    for (host, why) in [
+        ("localhost", local),
+        ("intranet", local),
+        ("shop.localhost", local),
+        ("shop.local", local),
+        ("shop.test", local),
+        ("shop.internal", local),
+        ("shop.example", "reserved for examples"),
+        ("www.example.com", "reserved for examples"),
+    ] {
+        let problem = only_problem(&live.replace("shop.blue-door.shop", host));
+        assert!(problem.starts_with(&format!("hosts[0]: \"{host}\" is {why}")), "{problem}");
+        let problem = only_problem(&live.replace("blue-door.shop/terms", &format!("{host}/terms")));
+        assert!(problem.starts_with("links.terms_of_use: ") && problem.contains(why), "{problem}");
+    }
+    for address in ["http://127.0.0.1/terms", "https://192.0.2.1/terms", "https://[2001:db8::1]/terms"] {
+        let problem = only_problem(&live.replace("https://blue-door.shop/terms", address));
+        assert!(problem.contains("is an IP address and not a domain"), "{problem}");
+    }
+    let none_sold = live.replace("price = 1800", "price = 1800\navailable = false");
+    assert!(only_problem(&none_sold).contains("has no product that is available"), "{none_sold}");
+    let empty = live.replace("[\"file:stripe-webhook\"]", "[]");
+    assert!(only_problem(&empty).starts_with("stripe.webhook_secrets: is an empty list"));
 }
 
 #[test]

@@ -39,10 +39,12 @@ pub(super) async fn a_host_belongs_to_the_tenant_that_was_last_served_there(stor
     assert_eq!(moved, [row("one", &kiln, 2), row("three", &harbor(), 2), row("two", &harbor(), 1)]);
     let alone = serve(&[(&kiln, &["one"])], 3).await;
     assert_eq!(alone, moved, "of one that is not served now, its hosts are remembered");
-    let config = async |merchant: &str| store.served_config(&merchant.parse().unwrap()).await.unwrap();
-    assert_eq!(config("kiln").await.as_deref(), Some("since 3"));
-    assert_eq!(config(harbor().merchant.as_str()).await.as_deref(), Some("since 2"));
-    assert_eq!(config("unknown").await, None);
+    let configs = async |merchant: &str| store.served_configs(&merchant.parse().unwrap()).await.unwrap();
+    assert_eq!(configs("kiln").await, ["since 3"]);
+    assert_eq!(configs(harbor().merchant.as_str()).await, ["since 2"]);
+    assert_eq!(configs("unknown").await, Vec::<String>::new());
+    serve(&[(&tenant("kiln", Mode::Live), &["one"])], 4).await;
+    assert_eq!(configs("kiln").await, ["since 4", "since 3"], "each mode's, the latest one first");
 
     store.remember_account(&harbor(), &account("acct_1Harbor"), &verified("f")).await.unwrap();
     let accounts = store.holdings().await.unwrap().accounts;
