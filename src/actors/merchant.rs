@@ -19,7 +19,7 @@ use crate::payments::key_status::{KeyStatus, log_refusal};
 use crate::payments::merchant_state::reliable_records;
 use crate::payments::payees::AccountTaken;
 use crate::payments::reconciliation::Unreconciled;
-use crate::payments::{Dependencies, MerchantSetup, PresentMerchant};
+use crate::payments::{Dependencies, MerchantSetup, MerchantState, PresentMerchant};
 use crate::stripe::KeyReport;
 use crate::telemetry::millis;
 
@@ -49,6 +49,8 @@ pub(super) struct MerchantActor {
     reports: Option<SpawnHandle>,
     pause: Duration,
     missed: Missed,
+    /// The pause before the next verification of the next key.
+    pause_of_next_key: Duration,
 }
 
 impl MerchantActor {
@@ -69,6 +71,7 @@ impl MerchantActor {
             reports: None,
             pause: FIRST_PAUSE,
             missed: Missed::default(),
+            pause_of_next_key: FIRST_PAUSE,
         };
         actor.start_at(&address);
         address
@@ -92,16 +95,16 @@ impl MerchantActor {
             reports: None,
             pause: (self.pause * 2).min(LONGEST_PAUSE),
             missed: Missed::default(),
+            pause_of_next_key: FIRST_PAUSE,
         }
     }
 
     /// From now on payments use this account, unless the key is refused.
-    fn take(&self, verified: VerifiedAccount) {
+    fn take(&self, merchant: &MerchantState, verified: VerifiedAccount) {
         let VerifiedAccount { account, verified_by_stripe, reports: _ } = verified;
-        let merchant = self.merchant.load();
         merchant.account_verified_by_stripe.store(verified_by_stripe, Ordering::Release);
         let (records, off) = (reliable_records(&self.deps), merchant.key_status.off());
-        self.publish(|view| {
+        publish(merchant, |view| {
             view.account = Some(account);
             view.payments_off = off;
             view.records = records;
@@ -156,7 +159,7 @@ impl MerchantActor {
         // A missing permission shows at the next payment that needs it; that payment is rejected, and the next try is
         // put off for longer.
         present.key_status.verified(verified.reports);
-        self.take(verified);
+        self.take(&present, verified);
         self.verifying = false;
         self.missed = Missed::default();
         if present.key_status.off().is_some() {
@@ -188,10 +191,52 @@ impl MerchantActor {
 
     /// Publishes a changed copy of the present view.
     fn publish(&self, change: impl FnOnce(&mut MerchantView)) {
-        let merchant = self.merchant.load();
-        let mut view = MerchantView::clone(&merchant.view.load());
-        change(&mut view);
-        merchant.view.store(Arc::new(view));
+        publish(&self.merchant.load(), change);
+    }
+
+    /// Verifies the account of the next key, if there is one, while the present key stays in use.
+    fn verify_next_key(&self, ctx: &mut Context<Self>) {
+        let present = self.merchant.load_full();
+        let Some(candidate) = present.with_next_key(&self.deps).map(Arc::new) else { return };
+        let (deps, asked) = (Arc::clone(&self.deps), Arc::clone(&candidate));
+        let work = async move {
+            let io = deps.io.clone();
+            let learning = async move { verify_account(&deps, &asked).await };
+            io.run(learning).await.unwrap_or(Err(AccountCheckError::Lost))
+        };
+        ctx.spawn(work.into_actor(self).map(move |verified, actor, ctx| {
+            // A later generation has begun its own verification.
+            if !Arc::ptr_eq(&present, &actor.merchant.load()) {
+                return;
+            }
+            match verified {
+                Ok(verified) => actor.use_next_key(candidate, verified, ctx),
+                Err(error) => {
+                    let pause = actor.pause_of_next_key;
+                    actor.pause_of_next_key = (pause * 2).min(LONGEST_PAUSE);
+                    error.log_of_next_key(&present.tenant.merchant, pause);
+                    ctx.notify_later(VerifyNextKey(Arc::downgrade(&present)), pause);
+                }
+            }
+        }));
+    }
+
+    /// The next key opens the merchant's account: it is used from now on.
+    fn use_next_key(
+        &mut self,
+        candidate: Arc<MerchantState>,
+        verified: VerifiedAccount,
+        ctx: &mut Context<Self>,
+    ) {
+        let (merchant, account) = (&candidate.tenant.merchant, &verified.account);
+        tracing::info!(%merchant, %account, "stripe_key_replaced");
+        self.take(&candidate, verified);
+        self.merchant.store(candidate);
+        self.follow_reports(ctx);
+        if let Some(waiting) = self.next_try.take() {
+            ctx.cancel_future(waiting);
+        }
+        (self.verifying, self.pause, self.missed) = (false, FIRST_PAUSE, Missed::default());
     }
 
     /// Handles Stripe's reports about the present key, and no others.
@@ -203,6 +248,13 @@ impl MerchantActor {
             ctx.cancel_future(earlier);
         }
     }
+}
+
+/// Publishes a changed copy of a generation's view.
+fn publish(merchant: &MerchantState, change: impl FnOnce(&mut MerchantView)) {
+    let mut view = MerchantView::clone(&merchant.view.load());
+    change(&mut view);
+    merchant.view.store(Arc::new(view));
 }
 
 impl Actor for MerchantActor {
@@ -256,6 +308,11 @@ pub(super) struct Apply {
 #[rtype(result = "()")]
 struct GaveWay(AccountTaken);
 
+/// Verifies the account of the next key of this generation again.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct VerifyNextKey(Weak<MerchantState>);
+
 /// Verifies the account now, without waiting for the next try.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -271,8 +328,19 @@ impl Handler<Recall> for MerchantActor {
 
     fn handle(&mut self, _: Recall, ctx: &mut Self::Context) {
         let (deps, merchant) = (Arc::clone(&self.deps), self.merchant.load_full());
-        let work = async move { (remembered(&deps, &merchant).await, merchant) };
-        ctx.spawn(work.into_actor(self).map(|(remembered, merchant), actor, ctx| {
+        let candidate = merchant.with_next_key(&deps).map(Arc::new);
+        let work = async move {
+            if let Some(verified) = remembered(&deps, &merchant).await {
+                return (merchant, None, Some(verified));
+            }
+            // An earlier process may have used the next key already.
+            let verified = match &candidate {
+                Some(candidate) => remembered(&deps, candidate).await,
+                None => None,
+            };
+            (merchant, candidate.filter(|_| verified.is_some()), verified)
+        };
+        ctx.spawn(work.into_actor(self).map(|(merchant, candidate, remembered), actor, ctx| {
             if !merchant.has_account_of(&actor.merchant.load()) {
                 return;
             }
@@ -280,12 +348,26 @@ impl Handler<Recall> for MerchantActor {
                 claim(&actor.deps, &merchant, (&verified.account, verified.verified_by_stripe)).is_ok()
             };
             if let Some(verified) = remembered.filter(still) {
-                let (merchant, account) = (&merchant.tenant.merchant, &verified.account);
-                tracing::info!(%merchant, %account, verified_by_stripe = verified.verified_by_stripe, "stripe_account_remembered");
-                actor.take(verified);
+                let (id, account) = (&merchant.tenant.merchant, &verified.account);
+                tracing::info!(merchant = %id, %account, verified_by_stripe = verified.verified_by_stripe, "stripe_account_remembered");
+                match candidate {
+                    Some(candidate) => actor.use_next_key(candidate, verified, ctx),
+                    None => actor.take(&actor.merchant.load(), verified),
+                }
             }
             ctx.notify(VerifyAccount);
+            actor.verify_next_key(ctx);
         }));
+    }
+}
+
+impl Handler<VerifyNextKey> for MerchantActor {
+    type Result = ();
+
+    fn handle(&mut self, VerifyNextKey(of): VerifyNextKey, ctx: &mut Self::Context) {
+        if of.upgrade().is_some_and(|of| Arc::ptr_eq(&of, &self.merchant.load())) {
+            self.verify_next_key(ctx);
+        }
     }
 }
 
@@ -322,7 +404,9 @@ impl Handler<Apply> for MerchantActor {
         let next = Arc::new(present.next(&setup, &self.deps));
         let goes_on = next.has_account_of(&present);
         self.merchant.store(next);
-        if !goes_on {
+        if goes_on {
+            self.verify_next_key(ctx);
+        } else {
             self.follow_reports(ctx);
             if let Some(waiting) = self.next_try.take() {
                 ctx.cancel_future(waiting);
@@ -330,6 +414,7 @@ impl Handler<Apply> for MerchantActor {
             (self.verifying, self.pause, self.missed) = (true, FIRST_PAUSE, Missed::default());
             ctx.notify(Recall);
         }
+        self.pause_of_next_key = FIRST_PAUSE;
         // Whoever asked may have gone.
         let _ = applied.send(());
     }

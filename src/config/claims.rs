@@ -10,7 +10,7 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::diagnostic::{Diagnostic, Place, quoted};
-use super::tenant::TenantConfig;
+use super::tenant::{TenantConfig, TenantSecrets};
 use crate::domain::ids::{AccountId, MerchantId, Mode, Tenant};
 use crate::domain::time::Timestamp;
 use crate::keyring::Keyring;
@@ -77,10 +77,10 @@ impl Holders {
     }
 }
 
-/// A merchant's file, and its key if it is readable.
+/// A merchant's file, and its secrets if they are readable.
 pub(super) struct Claimant<'a> {
     pub(super) tenant: &'a TenantConfig,
-    pub(super) key: Option<&'a SecretString>,
+    pub(super) secrets: Option<&'a TenantSecrets>,
 }
 
 /// A thing that only one merchant may have, or several whose files allow it.
@@ -141,7 +141,7 @@ pub(super) fn evaluate_claims(
     holders: &Holders,
 ) -> Vec<Vec<Diagnostic>> {
     let claims: Vec<Vec<Thing<'_>>> = claimants.iter().map(things).collect();
-    let without_key = claimants.iter().filter(|claimant| claimant.key.is_none());
+    let without_key = claimants.iter().filter(|claimant| claimant.secrets.is_none());
     let keyless =
         without_key.map(|claimant| (claimant.tenant.id().clone(), claimant.tenant.file().to_path_buf()));
     let silent = Silent { unread, keyless: keyless.collect() };
@@ -180,8 +180,8 @@ fn things<'a>(claimant: &Claimant<'a>) -> Vec<Thing<'a>> {
     let tenant = claimant.tenant;
     let hosts = tenant.hosts().iter().map(|host| Thing::Host(host));
     let account = tenant.account().map(|account| Thing::Account(account, tenant.mode()));
-    let key = claimant.key.map(|key| Thing::Key(key.expose_secret()));
-    hosts.chain(account).chain(key).collect()
+    let keys = claimant.secrets.into_iter().flat_map(TenantSecrets::stripe_keys);
+    hosts.chain(account).chain(keys.map(|key| Thing::Key(key.expose_secret()))).collect()
 }
 
 /// Merchants whose claims are not known.

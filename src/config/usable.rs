@@ -36,10 +36,7 @@ pub fn usable(
     let claimants: Vec<Claimant<'_>> = tenants
         .iter()
         .zip(&secrets)
-        .map(|(tenant, secrets)| Claimant {
-            tenant,
-            key: secrets.as_ref().ok().map(|found| &found.stripe_key),
-        })
+        .map(|(tenant, secrets)| Claimant { tenant, secrets: secrets.as_ref().ok() })
         .collect();
     let evaluated = evaluate_claims(&claimants, &unread, holders);
     let mut merchants = Vec::new();

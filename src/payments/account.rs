@@ -84,6 +84,23 @@ impl AccountCheckError {
         }
     }
 
+    /// Logs that the merchant's next key is not used, while the present one stays in use.
+    pub(crate) fn log_of_next_key(&self, merchant: &MerchantId, next_try: Duration) {
+        let cause = match self {
+            Self::NotGiven { opened, given } => {
+                format!("it opens the Stripe account {opened}, but the file names {given}")
+            }
+            Self::NotKept { opened, kept } => {
+                format!("it opens the Stripe account {opened}, but the present key opens {kept}")
+            }
+            Self::Stripe(_) | Self::Store(_) | Self::Taken(_) | Self::Restored(_) | Self::Lost => {
+                in_words(self)
+            }
+        };
+        let remedy = "correct stripe.next_secret_key";
+        tracing::error!(%merchant, next_try_ms = millis(next_try), cause, remedy, "next_stripe_key_not_used");
+    }
+
     /// Why payments are off, even with a remembered account; `None` if the check gave no result.
     pub(crate) const fn off(&self) -> Option<PaymentsOff> {
         match self {

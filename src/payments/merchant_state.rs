@@ -28,6 +28,8 @@ pub struct MerchantSetup {
     /// Whether another merchant may receive payments in the same account.
     pub shares_account: bool,
     pub key: SecretString,
+    /// The key that replaces it, once Stripe has confirmed that it opens the same account.
+    pub next_key: Option<SecretString>,
     /// The endpoint for its order events.
     pub receiver: Option<Receiver>,
     /// The secrets that verify Stripe's webhooks to it; without one it accepts none.
@@ -48,6 +50,8 @@ pub(crate) struct MerchantState {
     pub(super) stripe: Arc<dyn SellerAccount>,
     /// The key of the account.
     pub(super) key: SecretString,
+    /// The key that will replace it.
+    next_key: Option<SecretString>,
     pub(super) given_account: Option<AccountId>,
     pub(super) shares_account: bool,
     pub(super) is_removed: bool,
@@ -81,6 +85,7 @@ impl MerchantState {
             view: ArcSwap::from_pointee(unverified(setup, records)),
             stripe: deps.stripe.account(setup.key.clone(), observer(&gate, &key_status)),
             key: setup.key.clone(),
+            next_key: setup.next_key.clone().filter(|next| !is_same(next, &setup.key)),
             given_account: setup.given_account.clone(),
             shares_account: setup.shares_account,
             is_removed: setup.is_removed,
@@ -100,8 +105,9 @@ impl MerchantState {
     pub(crate) fn next(&self, setup: &MerchantSetup, deps: &Dependencies) -> Self {
         let present = self.view.load();
         let is_put_back = self.is_removed && !setup.is_removed;
+        let is_known = |key: &SecretString| is_same(key, &self.key);
         let is_same_account = !is_put_back
-            && self.key.expose_secret() == setup.key.expose_secret()
+            && (is_known(&setup.key) || setup.next_key.as_ref().is_some_and(is_known))
             && self.given_account == setup.given_account
             && self.shares_account == setup.shares_account;
         let mut view = unverified(setup, present.records);
@@ -114,12 +120,14 @@ impl MerchantState {
             let stripe = deps.stripe.account(setup.key.clone(), observer(&self.gate, &key_status));
             (stripe, key_status, Arc::default())
         };
+        let key = if is_same_account { self.key.clone() } else { setup.key.clone() };
         let verified = is_same_account && self.account_verified_by_stripe.load(Ordering::Acquire);
         Self {
             tenant: self.tenant.clone(),
             view: ArcSwap::from_pointee(view),
             stripe,
-            key: setup.key.clone(),
+            next_key: setup.next_key.clone().filter(|next| !is_same(next, &key)),
+            key,
             given_account: setup.given_account.clone(),
             shares_account: setup.shares_account,
             is_removed: setup.is_removed,
@@ -134,6 +142,36 @@ impl MerchantState {
         }
     }
 
+    /// The same generation with its next key in use, if it has one; its account is not verified.
+    pub(crate) fn with_next_key(&self, deps: &Dependencies) -> Option<Self> {
+        let key = self.next_key.clone()?;
+        let key_status = Arc::new(KeyStatus::default());
+        let present = self.view.load();
+        let view = MerchantView {
+            account: None,
+            payments_off: Some(PaymentsOff::Unverified),
+            ..MerchantView::clone(&present)
+        };
+        Some(Self {
+            tenant: self.tenant.clone(),
+            view: ArcSwap::from_pointee(view),
+            stripe: deps.stripe.account(key.clone(), observer(&self.gate, &key_status)),
+            key,
+            next_key: None,
+            given_account: self.given_account.clone(),
+            shares_account: self.shares_account,
+            is_removed: self.is_removed,
+            limiter: Arc::clone(&self.limiter),
+            gate: Arc::clone(&self.gate),
+            listings: Arc::default(),
+            orphaned_payments: Arc::clone(&self.orphaned_payments),
+            receiver: self.receiver.clone(),
+            webhooks: self.webhooks.clone(),
+            account_verified_by_stripe: AtomicBool::new(false),
+            key_status,
+        })
+    }
+
     /// Whether both generations use the same key and account.
     pub(crate) fn has_account_of(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.key_status, &other.key_status)
@@ -143,6 +181,10 @@ impl MerchantState {
     pub(crate) fn key_opens(&self, account: &AccountId) -> bool {
         self.view.load().account.as_ref() == Some(account)
     }
+}
+
+fn is_same(one: &SecretString, other: &SecretString) -> bool {
+    one.expose_secret() == other.expose_secret()
 }
 
 /// A configured view before its account is known.

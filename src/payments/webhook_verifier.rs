@@ -16,7 +16,7 @@ use crate::stripe::webhook::{Addressee, Refusal, Signature, read_event};
 const LATELY: Span = Span::hours(1);
 
 /// Verifies Stripe's webhooks to a merchant, counts the refused ones, and records whether they arrive.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct WebhookVerifier {
     secrets: Vec<SecretString>,
     counts: Arc<Counts>,

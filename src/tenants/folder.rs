@@ -367,12 +367,13 @@ impl ServedMerchant {
 }
 
 fn setup((tenant, secrets): (&TenantConfig, &TenantSecrets), generation: u64) -> MerchantSetup {
-    let TenantSecrets { stripe_key, stripe_webhooks, webhook } = secrets;
+    let TenantSecrets { stripe_key, next_stripe_key, stripe_webhooks, webhook } = secrets;
     MerchantSetup {
         view: tenant.view(generation, None),
         given_account: tenant.account().cloned(),
         shares_account: tenant.shared_account(),
         key: stripe_key.clone(),
+        next_key: next_stripe_key.clone(),
         receiver: webhook.as_ref().map(receiver),
         webhook_secrets: stripe_webhooks.clone(),
         is_removed: false,

@@ -79,9 +79,12 @@ impl Demo {
         let accounts = read.tenants.iter().map(account).collect();
         let emulator = Emulator::start(EmulatorOptions { accounts, ..EmulatorOptions::new(machine_clock()) })
             .context("the emulator")?;
-        let variables = read.tenants.iter().filter_map(|tenant| match tenant.stripe_key() {
-            SecretRef::Env(name) => Some((name.clone(), key(tenant))),
-            SecretRef::File(_) => None,
+        let variables = read.tenants.iter().flat_map(|tenant| {
+            let named = tenant.stripe_keys().filter_map(|secret| match secret {
+                SecretRef::Env(name) => Some(name.clone()),
+                SecretRef::File(_) => None,
+            });
+            named.map(|name| (name, key(tenant)))
         });
         let webhook_variables = read.tenants.iter().flat_map(|tenant| {
             let named = tenant.stripe_webhooks().filter_map(|secret| match secret {

@@ -42,6 +42,7 @@ pub struct TenantConfig {
     source: String,
     host_places: Vec<Place>,
     stripe_key: SecretSetting,
+    next_stripe_key: Option<SecretSetting>,
     stripe_webhooks: Vec<SecretSetting>,
     webhook: Option<WebhookSetting>,
     account_place: Place,
@@ -56,6 +57,8 @@ pub struct TenantConfig {
 pub struct TenantSecrets {
     /// The key of its Stripe account, for the merchant's mode.
     pub stripe_key: SecretString,
+    /// The key that replaces it.
+    pub next_stripe_key: Option<SecretString>,
     /// The secrets that verify Stripe's webhooks; any of them may have signed. Empty if the merchant accepts none.
     pub stripe_webhooks: Vec<SecretString>,
     /// The receiver of its order events, and the signing secrets.
@@ -63,6 +66,11 @@ pub struct TenantSecrets {
 }
 
 impl TenantSecrets {
+    /// The Stripe keys: the one in use, and the one that replaces it.
+    pub fn stripe_keys(&self) -> impl Iterator<Item = &SecretString> {
+        std::iter::once(&self.stripe_key).chain(&self.next_stripe_key)
+    }
+
     /// Whether the other ones are the same.
     #[must_use]
     pub fn are(&self, other: &Self) -> bool {
@@ -75,7 +83,8 @@ impl TenantSecrets {
             (None, Some(_)) | (Some(_), None) => false,
         };
         same_receiver
-            && self.stripe_key.expose_secret() == other.stripe_key.expose_secret()
+            && same(std::slice::from_ref(&self.stripe_key), std::slice::from_ref(&other.stripe_key))
+            && same(self.next_stripe_key.as_slice(), other.next_stripe_key.as_slice())
             && same(&self.stripe_webhooks, &other.stripe_webhooks)
     }
 }
@@ -168,10 +177,9 @@ impl TenantConfig {
         &self.warnings
     }
 
-    /// The place of its Stripe key.
-    #[must_use]
-    pub fn stripe_key(&self) -> &SecretRef {
-        &self.stripe_key.reference
+    /// The places of its Stripe keys: the one in use, and the one that replaces it.
+    pub fn stripe_keys(&self) -> impl Iterator<Item = &SecretRef> {
+        std::iter::once(&self.stripe_key).chain(&self.next_stripe_key).map(|setting| &setting.reference)
     }
 
     /// The places of the secrets that verify Stripe's webhooks.
@@ -196,7 +204,9 @@ impl TenantConfig {
         environment: &dyn Environment,
         dir: &SecretsDir,
     ) -> Result<TenantSecrets, Vec<Diagnostic>> {
-        let key = self.resolve_stripe_key(environment, dir);
+        let resolve = |setting: &SecretSetting| self.resolve_stripe_key(setting, environment, dir);
+        let key = resolve(&self.stripe_key);
+        let next_key = self.next_stripe_key.as_ref().map(resolve).transpose();
         let webhook = self.webhook.as_ref().map(|webhook| webhook.resolve(environment, dir)).transpose();
         let (mut stripe_webhooks, mut problems) = (Vec::new(), Vec::new());
         for setting in &self.stripe_webhooks {
@@ -205,13 +215,14 @@ impl TenantConfig {
                 Err(problem) => problems.push(problem),
             }
         }
-        match (key, webhook) {
-            (Ok(stripe_key), Ok(webhook)) if problems.is_empty() => {
-                Ok(TenantSecrets { stripe_key, stripe_webhooks, webhook })
+        match (key, next_key, webhook) {
+            (Ok(stripe_key), Ok(next_stripe_key), Ok(webhook)) if problems.is_empty() => {
+                Ok(TenantSecrets { stripe_key, next_stripe_key, stripe_webhooks, webhook })
             }
-            (key, webhook) => Err(key
+            (key, next_key, webhook) => Err(key
                 .err()
                 .into_iter()
+                .chain(next_key.err())
                 .chain(problems)
                 .chain(webhook.err().into_iter().flatten())
                 .collect()),
@@ -227,10 +238,10 @@ impl TenantConfig {
 
     fn resolve_stripe_key(
         &self,
+        SecretSetting { reference, place }: &SecretSetting,
         environment: &dyn Environment,
         dir: &SecretsDir,
     ) -> Result<SecretString, Diagnostic> {
-        let SecretSetting { reference, place } = &self.stripe_key;
         let key = reference.resolve(environment, dir);
         let key = key.map_err(|error| place.problem(error.to_string(), error.remedy(self.key_example())))?;
         match check_stripe_key(&key, self.mode()) {
@@ -331,6 +342,7 @@ fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<TenantConfig> {
         source: source.text().to_owned(),
         host_places,
         stripe_key: stripe.key,
+        next_stripe_key: stripe.next_key,
         stripe_webhooks: stripe.webhook_secrets,
         webhook,
         account_place: stripe.account_place,

@@ -68,6 +68,8 @@ pub(super) struct Stripe {
     /// Whether another merchant may receive payments in the same account.
     pub(super) shared_account: bool,
     pub(super) key: SecretSetting,
+    /// The key that replaces it, once it is known to open the same account.
+    pub(super) next_key: Option<SecretSetting>,
     pub(super) payment_methods: Vec<PaymentMethod>,
     /// The secrets that verify Stripe's webhooks; any of them may have signed.
     pub(super) webhook_secrets: Vec<SecretSetting>,
@@ -93,6 +95,13 @@ pub(super) fn read(root: &Section<'_>, merchant: Option<&MerchantId>, mode: Opti
     let key =
         section.required("secret_key", "refer to the key, such as \"file:stripe_key\" or \"env:MERCHANT_…\"");
     let key = key.and_then(|field| read_secret(&field, merchant?, "STRIPE_KEY"));
+    let next_key = section.field("next_secret_key");
+    let next_key = next_key.and_then(|field| read_secret(&field, merchant?, "NEXT_STRIPE_KEY"));
+    if let (Some(key), Some(next)) = (&key, &next_key)
+        && key.reference == next.reference
+    {
+        section.report(&next.place, "refers to the same secret as secret_key", "remove it");
+    }
     let webhook_secrets = section.field("webhook_secrets").map_or_else(Vec::new, |field| {
         let items = field.items("write a list of references in square brackets, or leave it out");
         if items.len() > MOST_WEBHOOK_SECRETS {
@@ -112,6 +121,7 @@ pub(super) fn read(root: &Section<'_>, merchant: Option<&MerchantId>, mode: Opti
         account_place,
         shared_account,
         key: key?,
+        next_key,
         payment_methods,
         webhook_secrets,
     })

@@ -52,7 +52,7 @@ impl Sample {
         let limits = ["requests_per_second", "burst", "checkouts_per_minute", "payments_per_minute"];
         let limits = limits.map(|limit| (limit.to_owned(), toml::Value::Integer(10_000)));
         file.insert("limits".to_owned(), toml::Value::Table(limits.into_iter().collect()));
-        let SecretRef::Env(variable) = self.0.stripe_key() else {
+        let Some(SecretRef::Env(variable)) = self.0.stripe_keys().next() else {
             panic!("the samples' keys are in the environment, and {}'s is not", self.id());
         };
         let webhook_variable = format!("{}STRIPE_WEBHOOK_SECRET", SecretRef::variable_prefix(self.0.id()));

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::symlink;
 
 use serde_json::{Value, json};
-use stripe_emulator::HoldPoint;
+use stripe_emulator::{AccountSeed, HoldPoint, KeySeed};
 
 use crate::support::client::{Client, Speaks, total};
 use crate::support::operator::Operator;
@@ -133,6 +133,44 @@ async fn a_key_that_was_rotated_in_its_file_is_used() {
     world.put_secret(NEW_SHOP, "stripe-key", "sk_test_bluedoor2");
     world.wait_for("\"stripe_account_known\"", 4);
     buys(&world, &client, NEW_ACCOUNT).await;
+}
+
+#[tokio::test]
+async fn a_next_key_replaces_the_present_one_without_a_pause() {
+    let mut world = with_new_shop();
+    let client = world.client_of(NEW_SHOP, Speaks::Modern);
+    let keys =
+        [NEW_KEY, "sk_test_bluedoor2"].map(|key| KeySeed { key: key.to_owned(), may_read_account: true });
+    let both = AccountSeed { secret_keys: keys.to_vec(), ..account(NEW_ACCOUNT, NEW_KEY, true, NETWORK) };
+    world.emulator.add_account(&both).unwrap();
+    let naming_both = new_shop().replace("[stripe]", "[stripe]\nnext_secret_key = \"file:next-key\"");
+
+    // A key of another account is not used, and the present one goes on.
+    world.put_secret(NEW_SHOP, "next-key", "sk_test_elsewhere1");
+    let elsewhere = account("acct_elsewhere", "sk_test_elsewhere1", true, "profile_test_elsewhere");
+    world.emulator.add_account(&elsewhere).unwrap();
+    world.put_tenant(NEW_SHOP, &naming_both);
+    world.wait_for("\"next_stripe_key_not_used\"", 1);
+    assert!(world.log().contains("it opens the Stripe account acct_elsewhere"), "{}", world.log());
+    buys(&world, &client, NEW_ACCOUNT).await;
+
+    // The right one is used at once; the one before may then expire at Stripe.
+    world.put_secret(NEW_SHOP, "next-key", "sk_test_bluedoor2");
+    world.wait_for("\"stripe_key_replaced\"", 1);
+    let log = world.log();
+    assert!(!log.contains("payments_off"), "{log}");
+    world.emulator.add_account(&account(NEW_ACCOUNT, "sk_test_bluedoor2", true, NETWORK)).unwrap();
+    buys(&world, &client, NEW_ACCOUNT).await;
+
+    // So it is after a restart, and after the file names the new one alone.
+    assert_eq!(world.terminate(), Some(0));
+    world.start_until("\"stripe_key_replaced\"", 1);
+    let client = world.client_of(NEW_SHOP, Speaks::Modern);
+    buys(&world, &client, NEW_ACCOUNT).await;
+    world.put_tenant(NEW_SHOP, &new_shop().replace("file:stripe-key", "file:next-key"));
+    world.wait_for("\"tenant_changed\"", 1);
+    buys(&world, &client, NEW_ACCOUNT).await;
+    assert_eq!(world.ledger().len(), 4);
 }
 
 #[tokio::test]

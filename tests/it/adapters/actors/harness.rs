@@ -137,6 +137,7 @@ impl ActorHarness {
                 given_account: None,
                 shares_account: false,
                 key,
+                next_key: None,
                 receiver: None,
                 webhook_secrets: Vec::new(),
                 is_removed: false,
