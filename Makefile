@@ -34,6 +34,9 @@ crash-test: ## Buy 500 times while the release binary is killed 50 times, and ho
 bench: ## Count durable purchases per second beside what SQLite alone commits.
 	BENCH_ROUNDS=7 BENCH_PURCHASES=600 BENCH_SHOPPERS=32 BENCH_LEAST=0.3 $(CARGO) test --locked --release --test it -- throughput --nocapture
 
+onboarding: ## Put doctor's present output into docs/ONBOARDING.md.
+	UPDATE_DOCUMENTS=1 $(CARGO) test --locked --test it -- a_live_shop_is_examined
+
 bench-merchants: ## Measure start, change and memory with 1, 1,000 and 10,000 merchants.
 	BENCH_MERCHANTS=1,1000,10000 BENCH_FILES=1000 $(CARGO) test --locked --release --test it -- many_merchants --nocapture
 

@@ -15,12 +15,14 @@
 //! 10. [`actors`]: one merchant actor per shop, one session actor per live checkout, and the handles to them.
 //! 11. [`tenants`]: the source of merchants.
 //! 12. [`http`]: the public listener.
-//! 13. [`cli`]: one file per command.
+//! 13. [`doctor`]: looks from outside whether merchants can sell.
+//! 14. [`cli`]: one file per command.
 
 pub mod actors;
 pub mod cli;
 pub mod config;
 pub mod delivery;
+pub mod doctor;
 pub mod domain;
 pub mod http;
 pub mod keyring;

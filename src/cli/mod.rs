@@ -8,6 +8,7 @@ mod check;
 #[cfg(feature = "emulator")]
 mod demo;
 mod descriptors;
+mod doctor;
 #[cfg(feature = "emulator")]
 mod emulator;
 mod gateway;
@@ -21,7 +22,7 @@ mod tenant;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -29,8 +30,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::diagnostic::Diagnostic;
 use crate::config::gateway::GatewayConfig;
-use crate::ports::Environment;
-use crate::stripe::in_words;
+use crate::domain::time::Span;
+use crate::ports::{Environment, SystemClock};
+use crate::stripe::{StripeTransport, TransportConfig, in_words};
 
 /// Host many merchants' shops for AI assistants in one process; each checkout is charged exactly once.
 #[derive(Debug, Parser)]
@@ -52,6 +54,8 @@ enum Command {
     Emulator(emulator::Emulate),
     /// Check tenant files and list every problem.
     Check(check::Check),
+    /// Ask Stripe and the internet whether merchants can sell, and say what to do where they cannot.
+    Doctor(doctor::Examine),
     /// Write a complete copy of the database; the gateway may keep serving.
     Backup(backup::Backup),
     /// Replace the database with a backup; no gateway may be serving from it.
@@ -62,7 +66,7 @@ enum Command {
     Healthcheck(healthcheck::Healthcheck),
     /// Make the running gateway with this configuration read the merchants' files and secrets now.
     Reload(reload::Reload),
-    /// Show the merchants of the running gateway with this configuration.
+    /// Write a merchant's file, or show the merchants of the running gateway with this configuration.
     Tenant(tenant::Tenant),
 }
 
@@ -123,6 +127,7 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "emulator")]
         Command::Emulator(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Doctor(doctor) => doctor.run(),
         Command::Backup(command) => command.run(),
         Command::Restore(command) => command.run(),
         Command::Schema(command) => command.run(),
@@ -169,4 +174,19 @@ fn print(text: &str) -> anyhow::Result<()> {
 fn write_out(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush())
+}
+
+/// How long a request to Stripe may take that a person waits for.
+const PATIENCE: Span = Span::seconds(15);
+
+/// The connection to Stripe of a command that serves nothing.
+fn stripe_transport(config: &GatewayConfig) -> anyhow::Result<StripeTransport> {
+    let settings = TransportConfig {
+        api_base: config.stripe.api_base.clone(),
+        version: config.stripe.version.clone(),
+        connect_timeout: Span::seconds(5),
+        charge_timeout: PATIENCE,
+        read_timeout: PATIENCE,
+    };
+    StripeTransport::new(settings, Arc::new(SystemClock)).map_err(|error| anyhow::anyhow!(in_words(&error)))
 }

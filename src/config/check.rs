@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::advice::{self, advice};
-use super::claims::{Holders, same_networks};
+use super::claims::{Holders, same_networks, same_receivers};
 use super::diagnostic::Diagnostic;
 use super::gateway::GatewayConfig;
 use super::tenant::TenantConfig;
@@ -58,6 +58,7 @@ pub fn check(paths: &[PathBuf], gateway: &GatewayConfig, environment: &dyn Envir
     let read = read_tenant_files(&files, &gateway.public.base_hosts);
     let mut warnings: Vec<Diagnostic> = read.tenants.iter().flat_map(advice).collect();
     warnings.extend(same_networks(&read.tenants));
+    warnings.extend(same_receivers(&read.tenants));
     // Files are checked by themselves: only a running gateway knows which of two merchants was there first.
     let (usable, unusable) = usable(read, gateway, environment, &Holders::default());
     problems.extend(unusable);

@@ -274,6 +274,21 @@ fn served(losses: &[Vec<Loss<'_>>], problems: &[Vec<Diagnostic>]) -> Vec<Option<
     }
 }
 
+/// Merchants in test mode whose order events go to a live merchant's receiver.
+pub(super) fn same_receivers(tenants: &[TenantConfig]) -> Vec<Diagnostic> {
+    let of_mode = |mode: Mode| tenants.iter().filter(move |tenant| tenant.mode() == mode);
+    let mut found = Vec::new();
+    for tenant in of_mode(Mode::Test) {
+        let same = |live: &&TenantConfig| tenant.receiver().is_some_and(|url| live.receiver() == Some(url));
+        let Some(live) = of_mode(Mode::Live).find(same) else { continue };
+        found.push(tenant.place("webhook.url").problem(
+            format!("is also the receiver of the live merchant in {}", live.file().display()),
+            "give the test merchant a receiver of its own, unless that one tells both apart by livemode",
+        ));
+    }
+    found
+}
+
 /// Merchants with the same Network ID that do not share one account on purpose: tokens granted to one cannot be
 /// charged by the other.
 pub(super) fn same_networks(tenants: &[TenantConfig]) -> Vec<Diagnostic> {

@@ -215,6 +215,12 @@ impl SecretsDir {
         &self.0
     }
 
+    /// The folder of a merchant's secrets.
+    #[must_use]
+    pub fn of(&self, merchant: &MerchantId) -> PathBuf {
+        self.0.join(merchant.as_str())
+    }
+
     /// The place of a secret if systemd has loaded the folder as a credential: all files are in one folder, with
     /// their path's slashes written as underscores (systemd.exec(5), `LoadCredential=`). No merchant's id contains
     /// one, so a name cannot be another merchant's too. A link was not made by systemd, and is not followed.

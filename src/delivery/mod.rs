@@ -35,7 +35,7 @@ pub use delivery_outcome::{Tried, delivery_outcome};
 pub use schedule::GIVE_UP;
 pub use sender::{HttpWebhookSender, ReceiverAnswer, Rest, SignedRequest, Unanswered, WebhookSender};
 
-use crate::domain::ids::Tenant;
+use crate::domain::ids::{OrderEventId, Tenant};
 use crate::domain::order_event::Sequence;
 use crate::domain::time::{Span, Timestamp};
 use crate::ports::{Clock, Ids};
@@ -74,20 +74,20 @@ impl fmt::Debug for Receiver {
 
 impl Receiver {
     /// An event as it is sent at this moment.
-    fn sign(&self, delivery: &Delivery, at: Timestamp) -> Result<SignedRequest, Unanswered> {
+    pub fn sign(&self, id: &OrderEventId, body: &str, at: Timestamp) -> Result<SignedRequest, Unanswered> {
         let sign = |secret: &SecretString| {
             let webhook = Webhook::new(secret.expose_secret())?;
-            webhook.sign(delivery.id.as_str(), at.as_seconds(), delivery.payload.as_bytes())
+            webhook.sign(id.as_str(), at.as_seconds(), body.as_bytes())
         };
         let signatures: Result<Vec<String>, _> = self.secrets.iter().map(sign).collect();
         // The error would quote a byte of the secret.
         let signatures = signatures.map_err(|_| Unanswered("the event cannot be signed".to_owned()))?;
         Ok(SignedRequest {
             url: self.url.clone(),
-            id: delivery.id.clone(),
+            id: id.clone(),
             at,
             signatures: signatures.join(" "),
-            body: delivery.payload.clone(),
+            body: body.to_owned(),
         })
     }
 }
@@ -246,7 +246,7 @@ impl Dispatcher {
         let Some(receiver) = (self.receivers)(tenant) else {
             return Err(Unanswered("the merchant is not served, or has no [webhook]".to_owned()));
         };
-        let request = receiver.sign(delivery, self.clock.now())?;
+        let request = receiver.sign(&delivery.id, &delivery.payload, self.clock.now())?;
         let posted = tokio::time::timeout(DEADLINE, self.sender.post(request)).await;
         let Ok(posted) = posted else {
             return Err(Unanswered(format!("no answer within {} seconds", DEADLINE.as_secs())));

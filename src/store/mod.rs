@@ -24,7 +24,7 @@ pub use outbox::{
 pub use reconciliation::{RestoreMarker, RestoreMarkers};
 pub use retention::{Erasure, Retention, Swept, Unpaid, UnpaidEnded, UnpaidOpen};
 pub use served::{Forgetting, Holdings, ServedHost, ServedTenant};
-pub use sqlite::{BackupError, OpenError, OpenTrouble, Restored, SqliteStore, back_up, restore};
+pub use sqlite::{BackupError, OpenError, OpenTrouble, Restored, SqliteStore, back_up, last_backup, restore};
 
 use async_trait::async_trait;
 

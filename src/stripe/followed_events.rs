@@ -10,6 +10,25 @@ use crate::domain::stripe_event::StripeEvent;
 const PAYMENT_EVENTS: [&str; 3] =
     ["payment_intent.succeeded", "checkout.session.completed", "checkout.session.async_payment_succeeded"];
 
+/// The event types that an endpoint at Stripe must receive.
+pub const EVENT_TYPES: [&str; 15] = [
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.expired",
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "payment_intent.canceled",
+    "charge.refunded",
+    "charge.refund.updated",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+];
+
 /// The event types that are followed; `*` matches any end.
 const FOLLOWED: [(&str, Affected); 6] = [
     ("payment_intent.*", Affected::Payment),
@@ -42,6 +61,13 @@ pub fn affected_by(kind: &StripeEventType) -> Option<Affected> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_type_that_an_endpoint_receives_is_followed() {
+        for kind in EVENT_TYPES {
+            assert!(affected_by(&kind.parse().unwrap()).is_some(), "{kind}");
+        }
+    }
 
     #[test]
     fn only_kinds_that_can_change_something_here_are_followed() {

@@ -7,6 +7,7 @@
 mod answers;
 mod charge;
 pub mod followed_events;
+pub mod inspection;
 mod listing;
 mod observation;
 mod outcome;

@@ -166,6 +166,11 @@ impl TenantConfig {
         &self.seed
     }
 
+    /// The address that its order events are sent to.
+    pub(super) fn receiver(&self) -> Option<&url::Url> {
+        self.webhook.as_ref().map(WebhookSetting::url)
+    }
+
     /// Whether the merchant receives order events.
     pub(super) fn has_webhook(&self) -> bool {
         self.webhook.is_some()

@@ -79,6 +79,11 @@ fn read_url(field: &Field<'_>, addresses: Addresses) -> Option<Url> {
 }
 
 impl WebhookSetting {
+    /// The receiver's address.
+    pub(super) const fn url(&self) -> &Url {
+        &self.url
+    }
+
     /// Plain `http` is allowed to this machine only, for development.
     pub(super) fn plain(&self) -> Option<Diagnostic> {
         (self.url.scheme() == "http").then(|| {

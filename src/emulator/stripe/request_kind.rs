@@ -50,4 +50,10 @@ pub enum RequestKind {
     ReadEvent,
     /// `GET /v1/events`.
     ListEvents,
+    /// `POST /v1/webhook_endpoints`.
+    CreateWebhookEndpoint,
+    /// `GET /v1/webhook_endpoints`.
+    ListWebhookEndpoints,
+    /// `POST /v1/webhook_endpoints/{id}`.
+    UpdateWebhookEndpoint,
 }

@@ -117,6 +117,10 @@ impl StripeState {
                 self.change(&scope, moment, |ledger, context| ledger.do_event(&command, context.now))
             }
             Command::ReadCharge(id) => self.change(&scope, moment, |ledger, _| ledger.read_charge(&id)),
+            Command::WebhookEndpoint(command) => {
+                let ids = &mut self.ids;
+                self.webhooks.execute(&scope, command, (ids, unix_seconds(moment.now)))
+            }
         }
     }
 

@@ -146,7 +146,17 @@ pub async fn back_up(path: &Path, to: &Path, now: Timestamp) -> Result<(), Backu
         sync_folder(to).map_err(BackupError::from)
     });
     drop(fs::remove_file(&partial));
+    // The backup is complete without it.
+    drop(done.is_ok().then(|| fs::write(folder::backup_note(path), now.as_millis().to_string())));
     done
+}
+
+/// When a database was last backed up; `None` if that is not known.
+#[must_use]
+pub fn last_backup(path: &Path) -> Option<Timestamp> {
+    let path = path.canonicalize().ok()?;
+    let noted = fs::read_to_string(folder::backup_note(&path)).ok()?;
+    noted.trim().parse().ok().map(Timestamp::from_millis)
 }
 
 async fn copy(path: &Path, partial: &Path, now: Timestamp) -> Result<(), BackupError> {

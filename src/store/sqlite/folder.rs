@@ -50,6 +50,11 @@ pub(super) fn restoring(path: &Path) -> PathBuf {
     beside(path, ".restoring")
 }
 
+/// The note of when the database was last backed up.
+pub(super) fn backup_note(path: &Path) -> PathBuf {
+    beside(path, ".last-backup")
+}
+
 fn restores(path: &Path) -> PathBuf {
     beside(path, ".restores")
 }

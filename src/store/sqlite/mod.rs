@@ -62,7 +62,7 @@ use crate::domain::ids::{
 use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::stripe_event::StripeEvent;
 use crate::domain::time::Timestamp;
-pub use backup::{BackupError, back_up};
+pub use backup::{BackupError, back_up, last_backup};
 pub use open::{OpenError, OpenTrouble};
 pub use restore::{Restored, restore};
 

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each folder may import; a folder that is not listed may not exist.
-const ALLOWED: [(&str, &[&str]); 17] = [
+const ALLOWED: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("ports", &["domain"]),
     ("keyring", &["domain", "ports"]),
@@ -91,6 +91,21 @@ const ALLOWED: [(&str, &[&str]); 17] = [
         ],
     ),
     (
+        "doctor",
+        &[
+            "domain",
+            "ports",
+            "keyring",
+            "config",
+            "store",
+            "stripe",
+            "protocol",
+            "telemetry",
+            "limiter",
+            "delivery",
+        ],
+    ),
+    (
         "cli",
         &[
             "domain",
@@ -108,6 +123,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
             "actors",
             "tenants",
             "http",
+            "doctor",
         ],
     ),
     ("main.rs", &["cli"]),
@@ -118,11 +134,17 @@ const CRATES: [(&str, &[&str]); 8] = [
     ("actix", &["actors"]),
     ("actix_web", &["http", "cli"]),
     ("notify", &["tenants"]),
-    ("reqwest", &["stripe", "delivery", "cli"]),
+    ("reqwest", &["stripe", "delivery", "doctor", "cli"]),
     ("rustix", &["ports", "runtime"]),
     ("sqlx", &["store"]),
     ("stripe_emulator", &["cli"]),
-    ("tokio", &["store", "limiter", "delivery", "runtime", "payments", "actors", "http", "cli", "tenants"]),
+    (
+        "tokio",
+        &[
+            "store", "limiter", "delivery", "runtime", "payments", "actors", "http", "doctor", "cli",
+            "tenants",
+        ],
+    ),
 ];
 
 /// A crate of its own within `src/`, whose walls the compiler holds.

@@ -3,6 +3,7 @@
 
 mod faults;
 mod rules;
+mod settings;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -360,7 +361,7 @@ fn wrong_commands(document: &str, makefile: &str) -> Vec<String> {
             ["cargo", "run", rest @ ..] => {
                 rest.iter().position(|word| *word == "--").map(|at| &rest[at + 1..])
             }
-            [program, rest @ ..] if program.ends_with("/merchant-gateway") => Some(rest),
+            [program, rest @ ..] if program.rsplit('/').next() == Some("merchant-gateway") => Some(rest),
             ["cp", from, _] => {
                 wrong.extend(
                     (!repository().join(from).exists()).then(|| format!("{line}: {from} does not exist")),
@@ -382,14 +383,21 @@ fn wrong_commands(document: &str, makefile: &str) -> Vec<String> {
 
 /// Why the binary would not understand a command with these options.
 fn refused(command: &str, options: &[&str]) -> Option<String> {
-    let help =
-        Command::new(env!("CARGO_BIN_EXE_merchant-gateway")).args([command, "--help"]).output().unwrap();
-    if !help.status.success() {
-        return Some(format!("there is no command {command}"));
-    }
-    let text = String::from_utf8_lossy(&help.stdout).into_owned();
+    let help = |words: &[&str]| {
+        let binary = env!("CARGO_BIN_EXE_merchant-gateway");
+        let help = Command::new(binary).args(words).arg("--help").output().unwrap();
+        help.status.success().then(|| String::from_utf8_lossy(&help.stdout).into_owned())
+    };
+    let Some(text) = help(&[command]) else { return Some(format!("there is no command {command}")) };
+    // A command of commands has the options of each of them.
+    let inner = options.first().filter(|_| text.contains("<COMMAND>"));
+    let text = match inner.map(|inner| help(&[command, inner])) {
+        Some(None) => return Some(format!("{command} has no command {}", options[0])),
+        Some(Some(inner)) => inner,
+        None => text,
+    };
     let unknown = options.iter().find(|option| option.starts_with("--") && !text.contains(*option))?;
-    Some(format!("{command} has no option {unknown}"))
+    Some(format!("{} has no option {unknown}", inner.unwrap_or(&command)))
 }
 
 #[test]
@@ -409,7 +417,8 @@ fn every_command_of_every_document_can_be_run() {
 #[test]
 fn the_reader_of_commands_notices_every_kind_of_wrong_command() {
     let text = "```sh\nmake tea   # hot\nmake demo\ncargo run --locked -- sell\ncargo run -- demo --sell\ncurl x \\\n  \
-                make y -d '{\n  make z }'\ncp tenants/none.toml a\nrm x\n./target/merchant-gateway serve\n```\n";
+                make y -d '{\n  make z }'\ncp tenants/none.toml a\nrm x\n./target/merchant-gateway serve\n\
+                merchant-gateway tenant sell\nmerchant-gateway tenant list --sell\n```\n";
     assert_eq!(
         wrong_commands(text, "demo: ## x\n"),
         [
@@ -418,6 +427,8 @@ fn the_reader_of_commands_notices_every_kind_of_wrong_command() {
             "cargo run -- demo --sell: demo has no option --sell",
             "cp tenants/none.toml a: tenants/none.toml does not exist",
             "rm x: it is not known what this runs",
+            "merchant-gateway tenant sell: tenant has no command sell",
+            "merchant-gateway tenant list --sell: list has no option --sell",
         ]
     );
 }

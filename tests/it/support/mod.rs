@@ -17,3 +17,4 @@ pub mod stripe_clock;
 pub mod stripe_process;
 pub mod stripe_schema;
 pub mod test_gateway;
+pub mod tls_front;

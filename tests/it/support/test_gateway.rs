@@ -274,6 +274,11 @@ impl TestGateway {
         self.process.take().expect("the gateway runs").wait().unwrap().code()
     }
 
+    /// Where the public listener is.
+    pub fn socket(&self) -> std::net::SocketAddr {
+        self.address.parse().unwrap()
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -296,7 +301,7 @@ impl TestGateway {
     /// A client that finds the gateway at a merchant's own host, over plain HTTP as behind a proxy.
     #[expect(clippy::disallowed_methods, reason = "a test's own client")]
     pub fn client_on(&self, host: &str, speaks: Speaks) -> Client {
-        let address = self.address.parse().unwrap();
+        let address = self.socket();
         let http = reqwest::Client::builder().no_proxy().resolve(host, address).build().unwrap();
         Client { http, url: format!("http://{host}:{}/mcp", address.port()), speaks }
     }

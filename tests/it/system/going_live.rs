@@ -8,12 +8,12 @@ use crate::support::client::{Client, Speaks, total};
 use crate::support::operator::Operator;
 use crate::support::test_gateway::{TestGateway, WEBHOOK_SECRET, usual_shops};
 
-const SHOP: &str = "blue-door";
+pub const SHOP: &str = "blue-door";
 const TWIN: &str = "blue-door-test";
-const HOST: &str = "shop.blue-door.shop";
-const ACCOUNT: &str = "acct_bluedoor";
+pub const HOST: &str = "shop.blue-door.shop";
+pub const ACCOUNT: &str = "acct_bluedoor";
 const TEST_KEY: &str = "sk_test_bluedoor1";
-const LIVE_KEY: &str = "rk_live_bluedoor1";
+pub const LIVE_KEY: &str = "rk_live_bluedoor1";
 
 /// A gateway that may take live payments at the emulated Stripe.
 fn world() -> TestGateway {
@@ -38,7 +38,7 @@ fn test_file() -> String {
 }
 
 /// The same shop in live mode.
-fn live_file() -> String {
+pub fn live_file() -> String {
     test_file()
         .replace("mode = \"test\"", "mode = \"live\"")
         .replace("blue.localhost", HOST)
@@ -56,7 +56,7 @@ fn put_live_secrets(world: &TestGateway) {
 }
 
 /// A gateway with the shop in live mode.
-fn live_world() -> TestGateway {
+pub fn live_world() -> TestGateway {
     let world = world();
     put_live_secrets(&world);
     world.put_tenant(SHOP, &live_file());

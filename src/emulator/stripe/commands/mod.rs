@@ -9,6 +9,7 @@ pub(crate) mod intents;
 pub(crate) mod of_payment;
 pub(crate) mod refunds;
 pub(crate) mod sessions;
+pub(crate) mod webhook_endpoints;
 
 use crate::stripe::objects::granted_token::Grant;
 use crate::stripe::request_kind::RequestKind;
@@ -17,6 +18,7 @@ use events::EventCommand;
 use intents::{IntentList, NewIntent};
 use refunds::RefundCommand;
 use sessions::SessionCommand;
+use webhook_endpoints::WebhookEndpointCommand;
 
 /// A command.
 #[derive(Clone, Debug)]
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     Dispute(DisputeCommand),
     /// Anything under `/v1/events`.
     Event(EventCommand),
+    /// Anything under `/v1/webhook_endpoints`.
+    WebhookEndpoint(WebhookEndpointCommand),
 }
 
 impl Command {
@@ -78,6 +82,7 @@ impl Command {
             Self::ReadCharge(_) => RequestKind::ReadCharge,
             Self::Event(command) => command.kind(),
             Self::Dispute(command) => command.kind(),
+            Self::WebhookEndpoint(command) => command.kind(),
         }
     }
 }

@@ -272,6 +272,8 @@ const fn permission(kind: RequestKind) -> &'static str {
         RequestKind::ReadRefund | RequestKind::ListRefunds | RequestKind::ReadCharge => "rak_charge_read",
         RequestKind::ReadDispute | RequestKind::ListDisputes => "rak_dispute_read",
         RequestKind::ReadEvent | RequestKind::ListEvents => "rak_event_read",
+        RequestKind::ListWebhookEndpoints => "rak_webhook_read",
+        RequestKind::CreateWebhookEndpoint | RequestKind::UpdateWebhookEndpoint => "rak_webhook_write",
     }
 }
 

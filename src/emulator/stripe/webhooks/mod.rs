@@ -6,6 +6,7 @@
 
 mod endpoint;
 mod plan;
+mod registry;
 
 pub use endpoint::WebhookEndpoint;
 pub(crate) use endpoint::signature;
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 use crate::stripe::ids::IdSource;
 use crate::stripe::objects::accounts::Scope;
 use crate::stripe::objects::event::Event;
+use registry::KnownEndpoint;
 
 /// Older deliveries are removed, so that a long-lived emulator does not grow without bound.
 const KEPT: usize = 10_000;
@@ -105,7 +107,7 @@ pub(crate) struct OutgoingWebhook {
 /// All endpoints and deliveries.
 #[derive(Debug, Default)]
 pub(crate) struct Webhooks {
-    endpoints: BTreeMap<String, WebhookEndpoint>,
+    endpoints: BTreeMap<String, KnownEndpoint>,
     plan: WebhookPlan,
     seen: BTreeMap<String, u32>,
     entries: BTreeMap<u64, QueuedEvent>,
@@ -117,15 +119,13 @@ pub(crate) struct Webhooks {
 impl Webhooks {
     /// Adds an endpoint; `None` when it is not on this machine.
     pub(crate) fn add(&mut self, endpoint: &WebhookEndpoint, ids: &mut IdSource) -> Option<String> {
-        let id = ids.next("we");
-        endpoint.is_on_loopback().then(|| self.endpoints.insert(id.clone(), endpoint.clone()))?;
-        Some(id)
+        endpoint.is_on_loopback().then(|| self.register(KnownEndpoint::of_test(endpoint.clone()), ids))
     }
 
     /// Uses other signing secrets from now on; returns whether there is such an endpoint.
     pub(crate) fn set_secrets(&mut self, endpoint: &str, secrets: Vec<String>) -> bool {
         let found = self.endpoints.get_mut(endpoint);
-        found.map(|endpoint| endpoint.secrets = secrets).is_some()
+        found.map(|known| known.endpoint.secrets = secrets).is_some()
     }
 
     /// Delivers by this plan from now on, in place of an earlier one.
@@ -175,7 +175,7 @@ impl Webhooks {
         for event in new_events {
             let wanting = self.endpoints.iter().enumerate();
             let wanting: Vec<(usize, String)> = wanting
-                .filter(|(_, (_, endpoint))| endpoint.wants(scope, event.kind))
+                .filter(|(_, (_, known))| known.receives(scope, event.kind))
                 .map(|(place, (id, _))| (place, id.clone()))
                 .collect();
             event.pending = wanting.len();
@@ -259,7 +259,7 @@ impl Webhooks {
     pub(crate) fn take_ready(&mut self) -> (Vec<OutgoingWebhook>, Option<Instant>) {
         let now = Instant::now();
         let mut ready = Vec::new();
-        for (id, endpoint) in &self.endpoints {
+        for (id, KnownEndpoint { endpoint, .. }) in &self.endpoints {
             if self.busy.contains(id) {
                 continue;
             }

@@ -9,6 +9,7 @@ mod intents;
 mod refunds;
 mod sessions;
 mod tokens;
+mod webhook_endpoints;
 
 use crate::stripe::commands::Command;
 use crate::stripe::commands::of_payment::OfPayment;
@@ -63,6 +64,9 @@ pub(crate) fn parse(
         ("GET", ["v1", "disputes", id]) => disputes::read(id, params),
         ("GET", ["v1", "events"]) => events::list(params),
         ("GET", ["v1", "events", id]) => events::read(id, params),
+        ("POST", ["v1", "webhook_endpoints"]) => webhook_endpoints::create(params, mode),
+        ("GET", ["v1", "webhook_endpoints"]) => webhook_endpoints::list(params),
+        ("POST", ["v1", "webhook_endpoints", id]) => webhook_endpoints::update(id, params),
         _ => Err(StripeError::unrecognized_url(method, path)),
     }
 }

@@ -1,4 +1,8 @@
-//! `merchant-gateway tenant list` and `tenant show`: the merchants of the running gateway with this configuration.
+//! `merchant-gateway tenant`: [`new`] writes a merchant's file ([`twin`]: a live merchant's test twin); `list` and `show` ask the
+//! running gateway with this configuration.
+
+mod new;
+mod twin;
 
 use std::process::ExitCode;
 
@@ -9,7 +13,7 @@ use serde_json::Value;
 use super::admin_client::AdminClient;
 use super::{Configured, print};
 
-/// Show the merchants of the running gateway with this configuration.
+/// Write a merchant's file, or show the merchants of the running gateway with this configuration.
 #[derive(Debug, Args)]
 pub(super) struct Tenant {
     #[command(subcommand)]
@@ -18,6 +22,8 @@ pub(super) struct Tenant {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// Write a merchant's file.
+    New(Box<new::New>),
     /// List the merchants, one a line: id, mode, status, generation, hosts.
     List(TenantQuery),
     /// Show one merchant: the same, its endpoint for ChatGPT, and what is wrong in its file.
@@ -41,6 +47,7 @@ struct TenantQuery {
 impl Tenant {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         match self.action {
+            Action::New(new) => new.run(),
             Action::List(query) => list(&query),
             Action::Show { id, query } => show(&id, &query),
         }

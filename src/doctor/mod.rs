@@ -1,0 +1,110 @@
+//! `doctor`: asks the world whether merchants can sell, as far as a program can find out.
+//!
+//! - [`finding`]: what was found, and what to do; the report.
+//! - [`stripe_account`]: the account, its key's permissions, its webhook endpoint.
+//! - [`address`]: the shop at its public address: name, certificate, answers.
+//! - [`pages`]: pictures, the shop's own pages, the receiver of order events.
+//! - [`machine`]: the gateway's own files, keys and backups. [`checklist`]: what only a person can do.
+//! - [`web`]: HTTP as a visitor uses it; [`webhook_secret`]: where a new secret is kept.
+//!
+//! Must not import `payments`, `actors`, `tenants` or `http`: it looks from outside. Invariants: it moves no money and
+//! shows no secret; one merchant's fault says nothing of another's; every finding that is not good says what to do.
+
+mod address;
+pub mod checklist;
+pub mod finding;
+mod machine;
+mod pages;
+mod stripe_account;
+mod web;
+mod webhook_secret;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+
+use crate::config::gateway::GatewayConfig;
+use crate::config::tenant::{TenantConfig, TenantSecrets};
+use crate::config::usable::UsableMerchant;
+use crate::domain::ids::MerchantId;
+use crate::domain::merchant::MerchantView;
+use crate::keyring::Keyring;
+use crate::ports::{Clock, Ids};
+use crate::protocol::links::PublicLinks;
+use crate::stripe::StripeTransport;
+use finding::{Finding, Report};
+pub use web::NoClient;
+use web::Web;
+
+/// How many merchants are looked at together.
+const AT_ONCE: usize = 4;
+
+/// What the doctor works with.
+pub struct Doctor {
+    pub config: Arc<GatewayConfig>,
+    pub keyring: Arc<Keyring>,
+    pub stripe: StripeTransport,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
+    /// Whether what can be put right at Stripe is put right.
+    pub fix: bool,
+    /// The address that shops are reached at, in place of the one that their names lead to.
+    pub via: Option<SocketAddr>,
+}
+
+/// The merchant that is looked at, with what its checks need.
+struct Subject<'a> {
+    doctor: &'a Doctor,
+    tenant: &'a TenantConfig,
+    secrets: &'a TenantSecrets,
+    view: MerchantView,
+    /// The base of its public addresses, without a slash at the end.
+    base: String,
+}
+
+impl Subject<'_> {
+    /// A visitor, who finds the merchant's host where the doctor was told to look for it.
+    fn web(&self) -> Result<Web, NoClient> {
+        let host = self.view.hosts.first().map(String::as_str);
+        Web::new(host.zip(self.doctor.via))
+    }
+}
+
+impl Doctor {
+    /// Looks at the gateway and at these merchants. `seen` is told of each merchant that is finished.
+    pub async fn examine(
+        &self,
+        merchants: &[UsableMerchant],
+        seen: impl Fn(&MerchantId),
+    ) -> Result<Report, NoClient> {
+        let mut report = Report::default();
+        report.findings.extend(machine::examine(&self.config, &self.keyring, self.clock.as_ref()));
+        let examined = stream::iter(merchants).map(|merchant| async {
+            let findings = self.examine_one(merchant).await;
+            seen(merchant.tenant.id());
+            findings
+        });
+        let examined: Vec<Result<Vec<Finding>, NoClient>> = examined.buffered(AT_ONCE).collect().await;
+        for findings in examined {
+            report.findings.extend(findings?);
+        }
+        Ok(report)
+    }
+
+    async fn examine_one(
+        &self,
+        UsableMerchant { tenant, secrets }: &UsableMerchant,
+    ) -> Result<Vec<Finding>, NoClient> {
+        let view = tenant.view(1, None);
+        let links = PublicLinks::new(Arc::clone(&self.keyring), self.config.public.link_base.clone());
+        let base = links.base(&view);
+        let subject = Subject { doctor: self, tenant, secrets, view, base };
+        let mut found = stripe_account::examine(&subject).await;
+        found.extend(address::examine(&subject).await?);
+        found.extend(pages::examine(&subject).await?);
+        let of_tenant = |finding| Finding { merchant: Some(tenant.id().to_string()), ..finding };
+        Ok(found.into_iter().map(of_tenant).collect())
+    }
+}

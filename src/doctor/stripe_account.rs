@@ -1,0 +1,277 @@
+//! The merchant's Stripe account: its key, what the key may do, and the endpoint that receives its events.
+
+use super::finding::Finding;
+use super::{Subject, webhook_secret};
+use crate::domain::ids::Mode;
+use crate::domain::merchant::CheckoutMethod;
+use crate::stripe::AccountError;
+use crate::stripe::followed_events::EVENT_TYPES;
+use crate::stripe::inspection::{
+    AccountDetails, Inspection, KeyAccess, PERMISSIONS, TOKENS, WebhookEndpoint,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+
+const ACCOUNT: &str = "Stripe account";
+const NEXT_KEY: &str = "next Stripe key";
+const PERMITTED: &str = "key permissions";
+const PAYMENT_TOKENS: &str = "payment tokens";
+const WEBHOOK: &str = "Stripe webhook";
+
+pub(super) async fn examine(subject: &Subject<'_>) -> Vec<Finding> {
+    let of_key = |key: &SecretString| {
+        let distinction = format!("{:032x}", subject.doctor.ids.random_id());
+        Inspection::new(subject.doctor.stripe.clone(), key.clone(), distinction)
+    };
+    let stripe = of_key(&subject.secrets.stripe_key);
+    let account = stripe.account().await;
+    let answers = !matches!(
+        account,
+        Err(AccountError::KeyRefused(_) | AccountError::ClockDiffers | AccountError::ReadFailed(_))
+    );
+    let mut found = vec![of_account(subject, ACCOUNT, &account)];
+    if let Some(next) = &subject.secrets.next_stripe_key {
+        found.push(next_key(subject, &account, &of_key(next).account().await));
+    }
+    if answers {
+        found.push(permissions(subject, &stripe).await);
+        found.push(payment_tokens(subject, &stripe).await);
+        found.push(webhook(subject, &stripe).await);
+    } else {
+        found.extend(
+            [PERMITTED, PAYMENT_TOKENS, WEBHOOK]
+                .map(|check| Finding::skip(check, "the account could not be read")),
+        );
+    }
+    found
+}
+
+fn of_account(
+    subject: &Subject<'_>,
+    check: &'static str,
+    account: &Result<AccountDetails, AccountError>,
+) -> Finding {
+    let mode = subject.view.mode.into_str();
+    let named = subject.tenant.account();
+    match account {
+        Ok(AccountDetails { id, .. }) if named.is_some_and(|named| named != id) => {
+            let named = named.map(ToString::to_string).unwrap_or_default();
+            Finding::fail(
+                check,
+                format!("the key opens {id}, and stripe.account_id names {named}"),
+                "correct stripe.account_id, or the key",
+            )
+        }
+        Ok(AccountDetails { id, charges_enabled: false, .. }) => Finding::fail(
+            check,
+            format!("{id} may not take payments yet"),
+            "complete the account's details in the Stripe Dashboard, Settings, Business",
+        ),
+        Ok(AccountDetails { id, name, country, currency, .. }) => {
+            let about: Vec<&str> =
+                [name, country, currency].into_iter().flatten().map(String::as_str).collect();
+            let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
+            Finding::pass(check, format!("{id}{about}, {mode} mode"))
+        }
+        Err(AccountError::NotPermitted(_)) if named.is_some() => Finding::warn(
+            check,
+            "the restricted key may not read its account, so only the file says which one it is",
+            "let the key read the account, so that Stripe confirms it: Developers, API keys, the key's permissions",
+        ),
+        Err(error @ AccountError::NotPermitted(_)) => Finding::fail(
+            check,
+            error.to_string(),
+            "let the key read the account in the Stripe Dashboard, Developers, API keys; or set stripe.account_id",
+        ),
+        Err(error @ AccountError::KeyRefused(_)) => Finding::fail(
+            check,
+            error.to_string(),
+            format!("create a restricted key for {mode} mode in the Stripe Dashboard, Developers, API keys"),
+        ),
+        Err(error @ AccountError::ClockDiffers) => {
+            Finding::fail(check, error.to_string(), "set this machine's clock, for example by NTP")
+        }
+        Err(error @ AccountError::ReadFailed(_)) => Finding::fail(
+            check,
+            error.to_string(),
+            "check that this machine reaches stripe.api_base: network, firewall, DNS",
+        ),
+    }
+}
+
+fn next_key(
+    subject: &Subject<'_>,
+    present: &Result<AccountDetails, AccountError>,
+    next: &Result<AccountDetails, AccountError>,
+) -> Finding {
+    match (present, next) {
+        (Ok(present), Ok(next)) if present.id != next.id => Finding::fail(
+            NEXT_KEY,
+            format!("it opens {}, and the present key opens {}", next.id, present.id),
+            "correct stripe.next_secret_key: it must be a key of the same account",
+        ),
+        (_, next) => of_account(subject, NEXT_KEY, next),
+    }
+}
+
+async fn permissions(subject: &Subject<'_>, stripe: &Inspection) -> Finding {
+    if subject.secrets.stripe_key.expose_secret().starts_with("sk_") {
+        let found = "an unrestricted key, which may do everything";
+        return match subject.view.mode {
+            Mode::Test => Finding::pass(PERMITTED, found),
+            Mode::Live => Finding::warn(
+                PERMITTED,
+                found,
+                "use a restricted key, rk_live_…, with the permissions that docs/OPERATIONS.md lists",
+            ),
+        };
+    }
+    let (mut missing, mut unread) = (Vec::new(), Vec::new());
+    for permission in PERMISSIONS {
+        match stripe.access(permission).await {
+            KeyAccess::Granted => {}
+            KeyAccess::Refused(named) => {
+                let named = named.map_or_else(String::new, |named| format!(" ({named})"));
+                missing.push(format!("{}{named}", permission.name));
+            }
+            KeyAccess::NotOffered => unread.push(format!("{}: Stripe does not know it", permission.name)),
+            KeyAccess::Unread(why) => unread.push(format!("{}: {why}", permission.name)),
+        }
+    }
+    let remedy = "grant them in the Stripe Dashboard, Developers, API keys, the key's permissions";
+    if !missing.is_empty() {
+        return Finding::fail(PERMITTED, format!("missing: {}", missing.join(", ")), remedy);
+    }
+    if !unread.is_empty() {
+        return Finding::warn(PERMITTED, format!("not tried: {}", unread.join("; ")), "try again later");
+    }
+    Finding::pass(PERMITTED, format!("all {} are granted", PERMISSIONS.len()))
+}
+
+async fn payment_tokens(subject: &Subject<'_>, stripe: &Inspection) -> Finding {
+    let version = &subject.doctor.config.stripe.version;
+    let remedy = "grant it in the Stripe Dashboard, Developers, API keys, the key's permissions";
+    match (stripe.access(TOKENS).await, subject.view.checkout.method) {
+        (KeyAccess::Granted, _) => {
+            Finding::pass(PAYMENT_TOKENS, format!("Shared Payment Tokens can be read in version {version}"))
+        }
+        (_, CheckoutMethod::StripeCheckout) => {
+            Finding::skip(PAYMENT_TOKENS, "this shop is paid on Stripe's page only (checkout.method)")
+        }
+        (KeyAccess::Refused(_), _) => {
+            Finding::fail(PAYMENT_TOKENS, format!("missing: {}", TOKENS.name), remedy)
+        }
+        (KeyAccess::NotOffered, method) => {
+            let found = format!("this account cannot read Shared Payment Tokens in version {version}");
+            let remedy =
+                "ask Stripe for access to Shared Payment Tokens, or write checkout.method = \"hosted\"";
+            match method {
+                CheckoutMethod::PaymentSheet => Finding::fail(PAYMENT_TOKENS, found, remedy),
+                CheckoutMethod::Auto | CheckoutMethod::StripeCheckout => {
+                    Finding::warn(PAYMENT_TOKENS, found, remedy)
+                }
+            }
+        }
+        (KeyAccess::Unread(why), _) => {
+            Finding::warn(PAYMENT_TOKENS, format!("not tried: {why}"), "try again later")
+        }
+    }
+}
+
+async fn webhook(subject: &Subject<'_>, stripe: &Inspection) -> Finding {
+    let url = format!("{}/webhooks/stripe", subject.base);
+    let endpoints = match stripe.webhook_endpoints().await {
+        Ok(endpoints) => endpoints,
+        Err(KeyAccess::Refused(_)) => {
+            return Finding::skip(
+                WEBHOOK,
+                format!(
+                    "the key may not read webhook endpoints; look for {url} in the Dashboard, Developers, Webhooks"
+                ),
+            );
+        }
+        Err(KeyAccess::Granted | KeyAccess::NotOffered | KeyAccess::Unread(_)) => {
+            return Finding::warn(WEBHOOK, "Stripe did not list the webhook endpoints", "try again later");
+        }
+    };
+    let Some(endpoint) = endpoints.iter().find(|endpoint| endpoint.url == url) else {
+        return missing_endpoint(subject, stripe, &url).await;
+    };
+    let lacking: Vec<&str> = EVENT_TYPES.into_iter().filter(|kind| !endpoint.receives(kind)).collect();
+    if endpoint.status == "enabled" && lacking.is_empty() {
+        return has_secret(subject, &url, endpoint);
+    }
+    if subject.doctor.fix {
+        let mut events: Vec<&str> = endpoint.enabled_events.iter().map(String::as_str).collect();
+        events.extend(&lacking);
+        return match stripe.update_webhook_endpoint(&endpoint.id, &events).await {
+            Ok(()) => has_secret(subject, &url, endpoint),
+            Err(why) => not_fixed(&why),
+        };
+    }
+    let remedy = "run doctor --fix, or change the endpoint in the Stripe Dashboard, Developers, Webhooks";
+    let found = if lacking.is_empty() {
+        format!("the endpoint {url} is disabled")
+    } else {
+        format!("the endpoint {url} does not receive {}", lacking.join(", "))
+    };
+    Finding::warn(WEBHOOK, found, remedy)
+}
+
+fn has_secret(subject: &Subject<'_>, url: &str, endpoint: &WebhookEndpoint) -> Finding {
+    if subject.secrets.stripe_webhooks.is_empty() {
+        return Finding::fail(
+            WEBHOOK,
+            format!("the endpoint {} at {url} exists, and the file names no secret of it", endpoint.id),
+            "copy its signing secret from the Stripe Dashboard, Developers, Webhooks, and name it in stripe.webhook_secrets",
+        );
+    }
+    Finding::pass(WEBHOOK, format!("{url} receives {} types of event", EVENT_TYPES.len()))
+}
+
+async fn missing_endpoint(subject: &Subject<'_>, stripe: &Inspection, url: &str) -> Finding {
+    if !subject.doctor.fix {
+        let found = format!("Stripe has no endpoint for {url}");
+        let remedy =
+            "run doctor --fix, or add it in the Stripe Dashboard, Developers, Webhooks (docs/MERCHANTS.md)";
+        return match subject.view.mode {
+            Mode::Test => Finding::warn(WEBHOOK, found, remedy),
+            Mode::Live => Finding::fail(WEBHOOK, found, remedy),
+        };
+    }
+    // Stripe shows the secret once, so its place is made sure of first.
+    let place = match webhook_secret::Place::new(&subject.doctor.config, subject.tenant) {
+        Ok(place) => place,
+        Err(why) => {
+            return Finding::fail(
+                WEBHOOK,
+                format!("not created: {why}"),
+                "correct that, and run doctor --fix again",
+            );
+        }
+    };
+    match stripe.create_webhook_endpoint(url, &EVENT_TYPES).await {
+        Ok(created) => match place.write(&created.secret) {
+            Ok(told) => Finding::warn(
+                WEBHOOK,
+                format!("created {} for {url}; {}", created.id, told.where_it_is),
+                told.next,
+            ),
+            Err(why) => Finding::fail(
+                WEBHOOK,
+                format!("created {} for {url}, and its secret could not be written: {why}", created.id),
+                "delete the endpoint in the Stripe Dashboard, Developers, Webhooks, and run doctor --fix again",
+            ),
+        },
+        Err(why) => not_fixed(&why),
+    }
+}
+
+fn not_fixed(why: &KeyAccess) -> Finding {
+    let found = match why {
+        KeyAccess::Refused(Some(permission)) => format!("not changed: the key lacks {permission}"),
+        KeyAccess::Refused(None) => "not changed: Stripe refuses the key".to_owned(),
+        KeyAccess::Unread(why) => format!("not changed: {why}"),
+        KeyAccess::Granted | KeyAccess::NotOffered => "not changed: Stripe's answer says nothing".to_owned(),
+    };
+    Finding::fail(WEBHOOK, found, "change the endpoint in the Stripe Dashboard, Developers, Webhooks")
+}
