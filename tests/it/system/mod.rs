@@ -14,6 +14,7 @@ mod going_live;
 mod healthcheck;
 mod host;
 mod hosted;
+mod hosts;
 mod kills;
 mod logging;
 mod many_merchants;
