@@ -24,5 +24,6 @@ mod purchase;
 mod reloads;
 mod same;
 mod strangers;
+mod tenancy;
 mod throughput;
 mod webhooks;
