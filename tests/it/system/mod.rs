@@ -18,6 +18,7 @@ mod hosts;
 mod kills;
 mod logging;
 mod many_merchants;
+mod noisy;
 mod orders;
 mod process;
 mod purchase;
