@@ -231,11 +231,36 @@ async fn no_merchant_answers_a_request_without_exactly_one_host() {
         ("HTTP/1.0", format!("GET {CHALLENGE} HTTP/1.0\r\n\r\n").into_bytes()),
         ("HTTP/1.0 and a full address", format!("GET {full} HTTP/1.0\r\n\r\n").into_bytes()),
         ("HTTP/0.9", format!("GET {CHALLENGE}\r\n\r\n").into_bytes()),
+        ("a host for a target", asks("coffee.localhost:80", &[coffee])),
+        ("a host and a path for a target", asks(&format!("coffee.localhost{CHALLENGE}"), &[coffee])),
+        ("two slashes before the host", asks(&format!("//kiln.localhost{CHALLENGE}"), &[coffee])),
     ] {
         answers_nobody(&sent(&world, &request).await, case);
     }
     let old = format!("GET {CHALLENGE} HTTP/1.0\r\nHost: coffee.localhost\r\n\r\n");
     answers(&sent(&world, old.as_bytes()).await, Some(COFFEE), "HTTP/1.0 with a host");
+}
+
+#[tokio::test]
+async fn each_request_of_a_connection_is_decided_by_its_own_host() {
+    let world = TestGateway::of_shops(shops());
+    let hosts =
+        ["coffee.localhost", "evil.example", "kiln.localhost", "abroad.localhost", "Coffee.localhost."];
+    let mut requests = Vec::new();
+    for host in hosts {
+        requests.extend(format!("GET {CHALLENGE} HTTP/1.1\r\nHost: {host}\r\n\r\n").into_bytes());
+    }
+    requests.extend(asks(CHALLENGE, &[b"Host: kiln.localhost"]));
+    let told = sent(&world, &requests).await;
+    let told = format!("{}\r\n\r\n{}", told.head, told.body);
+    let lines = |word: &str| told.lines().filter(|line| line.contains(word)).count();
+    let order: Vec<&str> = told
+        .match_indices("\r\n\r\n")
+        .map(|(at, gap)| &told[at + gap.len()..])
+        .map(|body| body.split("HTTP/1.1").next().unwrap().split("\r\n").next().unwrap())
+        .collect();
+    assert_eq!(order, [COFFEE, "Not found\n", KILN, "Not found\n", COFFEE, KILN], "{told}");
+    assert_eq!((lines("HTTP/1.1 200"), lines("HTTP/1.1 404")), (4, 2), "{told}");
 }
 
 #[tokio::test]
