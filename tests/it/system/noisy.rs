@@ -21,9 +21,10 @@ use crate::support::test_gateway::{
     OTHER_ACCOUNT, OTHER_SHOP, SHOP, SHOP_ACCOUNT, SHOP_KEY, TestGateway, usual_shops,
 };
 
-/// How many payments of the noisy shop Stripe has begun, and how many it has not yet been told of.
-const BEGUN: usize = 4;
-const UNTOLD: usize = 2;
+/// How many payments of the noisy shop Stripe has begun, as many as one shop may have there at once, and how many it has
+/// not yet been told of.
+const BEGUN: usize = 16;
+const UNTOLD: usize = 8;
 
 /// How many purchases its neighbour makes meanwhile.
 const PURCHASES: usize = 20;
@@ -35,7 +36,7 @@ const BEGINNING: usize = 4;
 /// The first shop with small limits, the other one with these, and a wire on which the first one's requests can hang.
 fn world(neighbours_limits: Option<&str>) -> (TestGateway, HangingWire) {
     let mut shops = usual_shops();
-    shops[0].limit("requests_per_second = 2\nburst = 4\ncheckouts_per_minute = 20\npayments_per_minute = 20");
+    shops[0].limit("requests_per_second = 2\nburst = 4\ncheckouts_per_minute = 60\npayments_per_minute = 60");
     if let Some(limits) = neighbours_limits {
         shops[1].limit(limits);
     }
