@@ -1,6 +1,5 @@
-//! Every form in which a request can name a host: which merchant answers it, and that nobody else does.
-//!
-//! Each merchant's verification token says who answers. The requests are written by hand, because a client corrects them.
+//! Every form in which a request can name a host: which merchant answers it, told by each merchant's verification token.
+//! The requests are written by hand, because a client corrects them.
 
 use stripe_emulator::AccountSeed;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -66,11 +65,11 @@ struct Reply {
 async fn sent(world: &TestGateway, request: &[u8]) -> Reply {
     let mut connection = TcpStream::connect(world.url("").replace("http://", "")).await.unwrap();
     connection.write_all(request).await.unwrap();
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     // A connection that is reset after the reply has said all of it.
-    let _ = connection.read_to_end(&mut heard).await;
-    let heard = String::from_utf8(heard).unwrap();
-    let (head, body) = heard.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no reply: {heard:?}"));
+    let _ = connection.read_to_end(&mut received).await;
+    let received = String::from_utf8(received).unwrap();
+    let (head, body) = received.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no reply: {received:?}"));
     let lines = head.split("\r\n").filter(|line| !line.to_ascii_lowercase().starts_with("date:"));
     let head = lines.collect::<Vec<_>>().join("\n");
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");

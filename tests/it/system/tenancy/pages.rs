@@ -160,7 +160,7 @@ async fn refuses_all_but_the_owner(
                 way.method, way.path, door.base
             );
             assert_eq!(reply.status, 404, "{case}: {reply:?}");
-            refused.is(reply, &case);
+            refused.is(&reply, &case);
         }
     }
 }

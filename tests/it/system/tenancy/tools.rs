@@ -71,7 +71,7 @@ async fn a_tool_refuses_all_that_the_shop_did_not_give_out_alike() {
                     assert_eq!(reply.status, 200, "{tool} at {}: {reply:?}", shop.id);
                     let answer: Value = serde_json::from_str(&reply.body).unwrap();
                     assert_eq!(answer["result"]["isError"], true, "{tool} of {id} at {}: {answer}", shop.id);
-                    refused.is(reply, &format!("{tool} of {id} at {}", shop.id));
+                    refused.is(&reply, &format!("{tool} of {id} at {}", shop.id));
                 }
             }
         }
