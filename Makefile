@@ -8,7 +8,7 @@ NODE_MODULES := tests/node/node_modules
 CHROMIUM := $(or $(TEST_CHROMIUM),/usr/bin/chromium)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test crash-test bench bench-merchants mutants lint fmt generate picture places setup
+.PHONY: help demo check test crash-test bench bench-merchants bench-noisy mutants lint fmt generate picture places setup
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ onboarding: ## Put doctor's present output into docs/ONBOARDING.md.
 
 bench-merchants: ## Measure start, change and memory with 1, 1,000 and 10,000 merchants.
 	BENCH_MERCHANTS=1,1000,10000 BENCH_FILES=1000 $(CARGO) test --locked --release --test it -- many_merchants --nocapture
+
+bench-noisy: ## Measure a merchant's slowest calls alone and beside a flood of calls to another merchant.
+	BENCH_NOISY=2000 $(CARGO) test --locked --release --test it -- noisy --nocapture
 
 # Not part of `test`: it tests the tests. MUTANTS=… is how many are drawn, MUTANTS_SEED=… draws others; docs/RELIABILITY.md.
 mutants: .tools/mutants/.complete ## Change the money path in small ways, hundreds of times, and see that a test fails.

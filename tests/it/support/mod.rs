@@ -3,6 +3,7 @@
 pub mod abroad;
 pub mod by_hand;
 pub mod client;
+pub mod live;
 pub mod log;
 pub mod logged;
 pub mod mcp_schema;

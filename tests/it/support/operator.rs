@@ -36,9 +36,23 @@ impl<'a> Operator<'a> {
 
     /// The same, under a key of its own.
     pub async fn post_once(&self, path: &str, key: &str, body: Value) -> (u16, Value) {
+        self.send(reqwest::Method::POST, path, Some(key), body.to_string()).await
+    }
+
+    /// Any body, under a key where one is given.
+    pub async fn send(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        key: Option<&str>,
+        body: String,
+    ) -> (u16, Value) {
         let url = format!("http://{}/admin/v1/{path}", self.world.admin_address());
-        let request = self.http.post(url).bearer_auth(ADMIN_TOKEN).header("idempotency-key", key);
-        let answer = request.body(body.to_string()).send().await.unwrap();
+        let mut request = self.http.request(method, url).bearer_auth(ADMIN_TOKEN);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let answer = request.body(body).send().await.unwrap();
         let status = answer.status().as_u16();
         (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap())
     }

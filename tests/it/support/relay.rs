@@ -1,9 +1,10 @@
-//! A wire to Stripe that a test can hold: it passes bytes both ways, and keeps back the first question about a token.
+//! Wires to Stripe that a test can hold: they pass bytes both ways, and keep back the first question about a token, or all
+//! that is asked under one key.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex};
 
 use tokio::sync::watch;
 
@@ -20,28 +21,16 @@ pub struct Relay {
 /// What the connections of a wire share: whoever holds the release keeps back.
 struct Gate {
     reached: watch::Sender<bool>,
-    release: std::sync::Mutex<Option<Receiver<()>>>,
+    release: Mutex<Option<Receiver<()>>>,
 }
 
 impl Relay {
     /// A wire to `http://127.0.0.1:…`.
     pub fn to(base_url: &str) -> Self {
-        let target: SocketAddr = base_url.strip_prefix("http://").unwrap().parse().unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
         let (reached, seen) = watch::channel(false);
         let (release, released) = channel();
-        let gate = Arc::new(Gate { reached, release: std::sync::Mutex::new(Some(released)) });
-        std::thread::spawn(move || {
-            for client in listener.incoming() {
-                let (client, server) = (client.unwrap(), TcpStream::connect(target).unwrap());
-                let (mut from_server, mut to_client) =
-                    (server.try_clone().unwrap(), client.try_clone().unwrap());
-                std::thread::spawn(move || std::io::copy(&mut from_server, &mut to_client));
-                let gate = Arc::clone(&gate);
-                std::thread::spawn(move || pass(client, server, &gate));
-            }
-        });
+        let gate = Arc::new(Gate { reached, release: Mutex::new(Some(released)) });
+        let address = wire(base_url, move |from, to| pass(from, to, &gate));
         Self { address, reached: seen, release }
     }
 
@@ -58,6 +47,78 @@ impl Relay {
     pub fn release(&self) {
         self.release.send(()).unwrap();
     }
+}
+
+/// Listens, and passes each connection on to `http://127.0.0.1:…`: what is answered as it is, what is asked as `asked` does.
+fn wire(base_url: &str, asked: impl Fn(TcpStream, TcpStream) + Clone + Send + 'static) -> SocketAddr {
+    let target: SocketAddr = base_url.strip_prefix("http://").unwrap().parse().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, server) = (client.unwrap(), TcpStream::connect(target).unwrap());
+            let (mut from_server, mut to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut from_server, &mut to_client));
+            let asked = asked.clone();
+            std::thread::spawn(move || asked(client, server));
+        }
+    });
+    address
+}
+
+/// A wire on which all that is asked under one key can be made to hang; it is there until the test's process ends.
+pub struct HangingWire {
+    address: SocketAddr,
+    hold: Arc<KeyHold>,
+}
+
+#[derive(Default)]
+struct KeyHold {
+    /// Whether requests hang, and how many have been kept back.
+    hangs: Mutex<(bool, usize)>,
+    changed: Condvar,
+}
+
+impl HangingWire {
+    /// A wire to `http://127.0.0.1:…`.
+    pub fn to(base_url: &str, key: &str) -> Self {
+        let hold = Arc::<KeyHold>::default();
+        let (of_wire, key) = (Arc::clone(&hold), key.to_owned());
+        let address = wire(base_url, move |from, to| pass_others(from, to, (&of_wire, key.as_bytes())));
+        Self { address, hold }
+    }
+
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Keeps back all that is asked under the key from now on, or lets it pass.
+    pub fn hang(&self, hangs: bool) {
+        self.hold.hangs.lock().unwrap().0 = hangs;
+        self.hold.changed.notify_all();
+    }
+
+    /// How many requests were kept back so far.
+    pub fn kept_back(&self) -> usize {
+        self.hold.hangs.lock().unwrap().1
+    }
+}
+
+/// Passes what is sent, and keeps back what is sent under the key for as long as that hangs.
+fn pass_others(mut from: TcpStream, mut to: TcpStream, (hold, key): (&KeyHold, &[u8])) {
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        let bytes = &buffer[..length];
+        if bytes.windows(key.len()).any(|window| window == key) {
+            let mut hangs = hold.hangs.lock().unwrap();
+            hangs.1 += usize::from(hangs.0);
+            drop(hold.changed.wait_while(hangs, |(hangs, _)| *hangs).unwrap());
+        }
+        if to.write_all(bytes).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(std::net::Shutdown::Write);
 }
 
 /// Passes what is sent, and keeps back the first question about a token until it is released.

@@ -62,6 +62,13 @@ impl Shop {
     pub fn key(&self) -> &str {
         &self.account.secret_keys[0].key
     }
+
+    /// Gives its file these limits instead of others.
+    pub fn limit(&mut self, limits: &str) {
+        let at = self.file.find("[limits]").unwrap_or(self.file.len());
+        let end = self.file[at..].find("\n\n").map_or(self.file.len(), |length| at + length);
+        self.file.replace_range(at..end, &format!("[limits]\n{limits}\n"));
+    }
 }
 
 pub struct TestGateway {

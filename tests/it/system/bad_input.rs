@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use stripe_emulator::MintToken;
 
 use crate::support::client::{Client, Speaks, california, payment, total};
-use crate::support::test_gateway::{OTHER_ACCOUNT, OTHER_SHOP, SHOP, SHOP_ACCOUNT, TestGateway};
+use crate::support::test_gateway::{OTHER_ACCOUNT, OTHER_SHOP, SHOP, SHOP_ACCOUNT, TestGateway, usual_shops};
 
 const HEADERS: [(&str, &str); 3] = [
     ("content-type", "application/json"),
@@ -312,17 +312,9 @@ async fn any_state_name_is_taxed_alike_and_an_unknown_one_is_refused() {
 
 #[tokio::test]
 async fn too_many_calls_are_told_when_to_come_again_and_paying_goes_on() {
-    let world = TestGateway::with_files(|tenants| {
-        let file = tenants.join("harbor-coffee.toml");
-        let text = fs::read_to_string(&file).unwrap();
-        let at = text.find("[limits]").expect("the sample has limits");
-        let end = text[at..].find("\n\n").map_or(text.len(), |length| at + length);
-        fs::write(
-            file,
-            format!("{}[limits]\nrequests_per_second = 1\nburst = 3\n{}", &text[..at], &text[end..]),
-        )
-        .unwrap();
-    });
+    let mut shops = usual_shops();
+    shops[0].limit("requests_per_second = 1\nburst = 3");
+    let world = TestGateway::of_shops(shops);
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     let list = json!({ "name": "search_products", "arguments": {} });
@@ -342,19 +334,19 @@ async fn too_many_calls_are_told_when_to_come_again_and_paying_goes_on() {
 #[tokio::test]
 async fn a_bad_tenant_file_is_left_out_and_the_others_serve() {
     let world = TestGateway::with_files(|tenants| {
-        fs::write(tenants.join("broken.toml"), "name = \"Broken\"\nmode = \"live\"\n").unwrap();
+        fs::write(tenants.join("broken.toml"), "name = \"Broken\"\nmode = \"production\"\n").unwrap();
         fs::write(tenants.join("nonsense.toml"), "name = ").unwrap();
     });
     let client = world.client(Speaks::Modern);
     let sheet = client.ready_checkout().await;
     still_payable(&world, &client, &sheet).await;
     let log = world.log_so_far();
-    assert!(log.contains("tenant_rejected") && log.contains("not supported yet"), "{log}");
+    assert!(log.contains("tenant_rejected") && log.contains("does not know"), "{log}");
 
     let check = world.command("check").output().unwrap();
     assert!(!check.status.success());
     let said = String::from_utf8_lossy(&check.stdout).into_owned();
-    for expected in ["broken.toml:2:", "nonsense.toml:1:", "not supported yet"] {
+    for expected in ["broken.toml:2:", "nonsense.toml:1:", "does not know \"production\""] {
         assert!(said.contains(expected), "{expected}: {said}");
     }
     let good = world.command("check").arg("tenants/harbor-coffee.toml").output().unwrap();

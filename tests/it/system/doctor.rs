@@ -8,7 +8,8 @@ use merchant_gateway::ports::{Environment as _, SystemEnvironment};
 use serde_json::Value;
 use stripe_emulator::{AccountSeed, KeySeed, RequestKind};
 
-use super::going_live::{ACCOUNT, HOST, LIVE_KEY, SHOP as LIVE_SHOP, live_file, live_world};
+use super::going_live::live_world;
+use crate::support::live::{ACCOUNT, HOST, LIVE_KEY, SHOP as LIVE_SHOP, live_file};
 use crate::support::receiver::{Does, OrderReceiver};
 use crate::support::test_gateway::{
     OTHER_SHOP, SHOP, SHOP_ACCOUNT, SHOP_KEY, TestGateway, WEBHOOK_SECRET, usual_shops,

@@ -1,7 +1,6 @@
 //! What opens a checkout, and what a stranger can and cannot do to one who pays.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::{join, join_all};
@@ -29,13 +28,9 @@ fn ids_in(text: &str) -> BTreeSet<String> {
 
 /// A world whose usual shop has other limits.
 fn limited(limits: &str) -> TestGateway {
-    TestGateway::with_files(|tenants| {
-        let file = tenants.join("harbor-coffee.toml");
-        let text = fs::read_to_string(&file).unwrap();
-        let at = text.find("[limits]").expect("the sample has limits");
-        let end = text[at..].find("\n\n").map_or(text.len(), |length| at + length);
-        fs::write(file, format!("{}[limits]\n{limits}\n{}", &text[..at], &text[end..])).unwrap();
-    })
+    let mut shops = usual_shops();
+    shops[0].limit(limits);
+    TestGateway::of_shops(shops)
 }
 
 #[tokio::test]

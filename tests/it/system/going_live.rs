@@ -1,83 +1,34 @@
 //! A merchant is taken on by a file, tested, and taken live, while the gateway runs.
 
 use serde_json::{Value, json};
-use stripe_emulator::{AccountSeed, HoldPoint, KeySeed, MintToken};
+use stripe_emulator::HoldPoint;
 
 use super::webhooks::{event, signature};
 use crate::support::client::{Client, Speaks, total};
+use crate::support::live::{
+    self, ACCOUNT, HOST, LIVE_KEY, SHOP, TEST_KEY, live_file, put_live_secrets, test_file,
+};
 use crate::support::operator::Operator;
-use crate::support::test_gateway::{TestGateway, WEBHOOK_SECRET, usual_shops};
+use crate::support::test_gateway::{TestGateway, WEBHOOK_SECRET};
 
-pub const SHOP: &str = "blue-door";
 const TWIN: &str = "blue-door-test";
-pub const HOST: &str = "shop.blue-door.shop";
-pub const ACCOUNT: &str = "acct_bluedoor";
-const TEST_KEY: &str = "sk_test_bluedoor1";
-pub const LIVE_KEY: &str = "rk_live_bluedoor1";
 
 /// A gateway that may take live payments at the emulated Stripe.
 fn world() -> TestGateway {
-    let world = TestGateway::with_settings(&[("GATEWAY__STRIPE__ALLOW_LIVE_ON_LOOPBACK", "true")]);
-    let key = |key: &str| KeySeed { key: key.to_owned(), may_read_account: true };
-    let account = AccountSeed {
-        account_id: ACCOUNT.to_owned(),
-        secret_keys: vec![key(TEST_KEY), key(LIVE_KEY)],
-        network_id: "profile_bluedoor".to_owned(),
-    };
-    world.emulator.add_account(&account).unwrap();
+    let world = TestGateway::with_settings(&[live::ALLOWED]);
+    live::add_account(&world);
     world
-}
-
-/// The file of a new shop in test mode, made from a sample.
-fn test_file() -> String {
-    usual_shops()[0]
-        .file
-        .replace("coffee.localhost", "blue.localhost")
-        .replace("profile_test_harborcoffee", "profile_test_bluedoor")
-        .replace("env:MERCHANT_HARBOR_COFFEE__STRIPE_KEY", "file:stripe-key")
-}
-
-/// The same shop in live mode.
-pub fn live_file() -> String {
-    test_file()
-        .replace("mode = \"test\"", "mode = \"live\"")
-        .replace("blue.localhost", HOST)
-        .replace("profile_test_bluedoor", "profile_bluedoor")
-        .replace("harbor-coffee.example", "blue-door.shop")
-        .replace(
-            "# webhook_secrets = [\"env:MERCHANT_HARBOR_COFFEE__STRIPE_WEBHOOK_SECRET\"]",
-            "webhook_secrets = [\"file:stripe-webhook-secret\"]",
-        )
-}
-
-fn put_live_secrets(world: &TestGateway) {
-    world.put_secret(SHOP, "stripe-key", LIVE_KEY);
-    world.put_secret(SHOP, "stripe-webhook-secret", WEBHOOK_SECRET);
 }
 
 /// A gateway with the shop in live mode.
 pub fn live_world() -> TestGateway {
     let world = world();
-    put_live_secrets(&world);
-    world.put_tenant(SHOP, &live_file());
-    world.wait_for("\"tenant_opened\"", 3);
-    world.wait_for("\"stripe_account_known\"", 3);
+    live::open(&world);
     world
 }
 
 async fn pays(client: &Client, token: &str, sheet: &Value) -> Value {
     client.complete(&sheet["id"], token).await["structuredContent"].clone()
-}
-
-fn live_token(world: &TestGateway, amount: i64) -> String {
-    let token = MintToken {
-        account_id: ACCOUNT.to_owned(),
-        payment_method: "pm_card_visa".to_owned(),
-        currency: "usd".to_owned(),
-        max_amount: amount,
-        expires_at: None,
-    };
-    world.emulator.mint_live_token(&token).unwrap()
 }
 
 async fn buys_in_test(world: &TestGateway, client: &Client) {
@@ -91,7 +42,7 @@ async fn buys_live(world: &TestGateway, client: &Client) -> Value {
     let sheet = client.ready_checkout().await;
     assert_eq!(sheet["payment_mode"], Value::Null, "{sheet}");
     assert_eq!(sheet["payment_provider"]["merchant_id"], "profile_bluedoor", "{sheet}");
-    let paid = pays(client, &live_token(world, total(&sheet)), &sheet).await;
+    let paid = pays(client, &live::token_of(world, ACCOUNT, total(&sheet)), &sheet).await;
     assert_eq!(paid["status"], "completed", "{paid}");
     paid
 }
@@ -254,7 +205,7 @@ async fn a_mode_is_not_changed_while_a_payment_is_undecided() {
     // A checkout of test mode is unknown to the live shop, also after a restart.
     for _ in 0..2 {
         let shop = world.client_on(HOST, Speaks::Modern);
-        let token = live_token(&world, total(&abandoned));
+        let token = live::token_of(&world, ACCOUNT, total(&abandoned));
         let told = shop.complete(&abandoned["id"], &token).await;
         assert_eq!(told["isError"], true, "{told}");
         world.kill();

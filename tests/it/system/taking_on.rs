@@ -4,8 +4,9 @@ use std::process::Output;
 
 use serde_json::json;
 
-use super::going_live::{ACCOUNT, HOST, SHOP as LIVE_SHOP, live_world};
+use super::going_live::live_world;
 use crate::support::client::{Speaks, total};
+use crate::support::live::{ACCOUNT, HOST, SHOP as LIVE_SHOP};
 use crate::support::test_gateway::{TestGateway, account};
 
 const NEW: &str = "corner-books";

@@ -101,7 +101,7 @@ async fn followed(world: &TestGateway) -> Vec<(String, String)> {
 }
 
 /// Looks until there is what is looked for.
-async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let looking = async {
         loop {
             match look().await {
