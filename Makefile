@@ -37,8 +37,8 @@ bench: ## Count durable purchases per second beside what SQLite alone commits.
 onboarding: ## Put doctor's present output into docs/ONBOARDING.md.
 	UPDATE_DOCUMENTS=1 $(CARGO) test --locked --test it -- a_live_shop_is_examined
 
-bench-merchants: ## Measure start, change and memory with 1, 1,000 and 10,000 merchants.
-	BENCH_MERCHANTS=1,1000,10000 BENCH_FILES=1000 $(CARGO) test --locked --release --test it -- many_merchants --nocapture
+bench-merchants: ## Measure start, change and memory with 4, 1,000 and 10,000 merchants.
+	BENCH_MERCHANTS=4,1000,10000 BENCH_FILES=1000 BENCH_CALLS=5000 $(CARGO) test --locked --release --test it -- many_merchants --nocapture
 
 bench-noisy: ## Measure a merchant's slowest calls alone and beside a flood of calls to another merchant.
 	BENCH_NOISY=2000 $(CARGO) test --locked --release --test it -- noisy --nocapture

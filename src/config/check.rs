@@ -56,7 +56,7 @@ pub struct CheckedMerchant {
 pub fn check(paths: &[PathBuf], gateway: &GatewayConfig, environment: &dyn Environment) -> CheckReport {
     let (files, mut problems) = expand(paths, &gateway.tenants.dir);
     let read = read_tenant_files(&files, &gateway.public.base_hosts);
-    let mut warnings: Vec<Diagnostic> = read.tenants.iter().flat_map(advice).collect();
+    let mut warnings: Vec<Diagnostic> = read.tenants.iter().flat_map(|tenant| advice(tenant)).collect();
     warnings.extend(same_networks(&read.tenants));
     warnings.extend(same_receivers(&read.tenants));
     // Files are checked by themselves: only a running gateway knows which of two merchants was there first.

@@ -47,16 +47,30 @@ pub enum Standing {
     New,
 }
 
-impl Holders {
+/// How long each merchant with a history has been served.
+#[derive(Debug)]
+pub struct Standings<'a>(BTreeMap<&'a MerchantId, Standing>);
+
+impl Standings<'_> {
     /// How long a merchant has been served.
     #[must_use]
-    pub fn standing(&self, merchant: &MerchantId) -> Standing {
-        let hosts = self.hosts.values().filter(|(holder, _)| holder == merchant);
-        match hosts.map(|(_, since)| *since).min() {
-            Some(since) => Standing::Served(since),
-            None if self.accounts.keys().any(|tenant| tenant.merchant == *merchant) => Standing::Known,
-            None => Standing::New,
+    pub fn of(&self, merchant: &MerchantId) -> Standing {
+        self.0.get(merchant).copied().unwrap_or(Standing::New)
+    }
+}
+
+impl Holders {
+    /// How long each merchant has been served.
+    #[must_use]
+    pub fn standings(&self) -> Standings<'_> {
+        let known = self.accounts.keys().map(|tenant| (&tenant.merchant, Standing::Known));
+        let served = self.hosts.values().map(|(merchant, since)| (merchant, Standing::Served(*since)));
+        let mut standings = BTreeMap::new();
+        for (merchant, standing) in known.chain(served) {
+            let longest: &mut Standing = standings.entry(merchant).or_insert(standing);
+            *longest = (*longest).min(standing);
         }
+        Standings(standings)
     }
 
     /// Whether a tenant had the thing before.
@@ -231,18 +245,29 @@ fn losses<'a>(
         }
     }
     let mut losses: Vec<Vec<Loss<'a>>> = claims.iter().map(|_| Vec::new()).collect();
+    let standings = holders.standings();
     for (thing, among) in by_thing.into_iter().filter(|(_, among)| among.len() > 1) {
+        let shares = |index: &usize| thing.is_shared(claimants[*index].tenant, claimants[*index].tenant);
+        // Those that share it exclude nobody among themselves, however many they are.
+        if among.iter().all(shares) {
+            continue;
+        }
         let rank = |index: &usize| {
             let tenant = claimants[*index].tenant.tenant();
-            (!holders.has(&tenant, &thing), holders.standing(&tenant.merchant))
+            (!holders.has(&tenant, &thing), standings.of(&tenant.merchant))
         };
-        let ranked: Vec<_> = among.iter().map(|index| (*index, rank(index))).collect();
-        for (index, own) in &ranked {
-            for (to, others) in &ranked {
-                let split = !thing.is_shared(claimants[*index].tenant, claimants[*to].tenant);
-                if index != to && split && others <= own {
+        let ranked: Vec<_> = among.iter().map(|index| (*index, shares(index), rank(index))).collect();
+        let alone: Vec<_> = ranked.iter().filter(|(_, shares, _)| !shares).collect();
+        for (index, shares, own) in &ranked {
+            let mut loses_to = |(to, _, others): &(usize, bool, (bool, Standing))| {
+                if index != to && others <= own {
                     losses[*index].push(Loss { thing, to: *to, decided: others < own });
                 }
+            };
+            if *shares {
+                alone.iter().for_each(|other| loses_to(other));
+            } else {
+                ranked.iter().for_each(&mut loses_to);
             }
         }
     }
@@ -275,11 +300,12 @@ fn served(losses: &[Vec<Loss<'_>>], problems: &[Vec<Diagnostic>]) -> Vec<Option<
 }
 
 /// Merchants in test mode whose order events go to a live merchant's receiver.
-pub(super) fn same_receivers(tenants: &[TenantConfig]) -> Vec<Diagnostic> {
+pub(super) fn same_receivers(tenants: &[Arc<TenantConfig>]) -> Vec<Diagnostic> {
     let of_mode = |mode: Mode| tenants.iter().filter(move |tenant| tenant.mode() == mode);
     let mut found = Vec::new();
     for tenant in of_mode(Mode::Test) {
-        let same = |live: &&TenantConfig| tenant.receiver().is_some_and(|url| live.receiver() == Some(url));
+        let same =
+            |live: &&Arc<TenantConfig>| tenant.receiver().is_some_and(|url| live.receiver() == Some(url));
         let Some(live) = of_mode(Mode::Live).find(same) else { continue };
         found.push(tenant.place("webhook.url").problem(
             format!("is also the receiver of the live merchant in {}", live.file().display()),
@@ -291,8 +317,8 @@ pub(super) fn same_receivers(tenants: &[TenantConfig]) -> Vec<Diagnostic> {
 
 /// Merchants with the same Network ID that do not share one account on purpose: tokens granted to one cannot be
 /// charged by the other.
-pub(super) fn same_networks(tenants: &[TenantConfig]) -> Vec<Diagnostic> {
-    let mut by_network: BTreeMap<&str, Vec<&TenantConfig>> = BTreeMap::new();
+pub(super) fn same_networks(tenants: &[Arc<TenantConfig>]) -> Vec<Diagnostic> {
+    let mut by_network: BTreeMap<&str, Vec<&Arc<TenantConfig>>> = BTreeMap::new();
     for tenant in tenants {
         by_network.entry(tenant.seed().network_id.as_str()).or_default().push(tenant);
     }
@@ -300,7 +326,7 @@ pub(super) fn same_networks(tenants: &[TenantConfig]) -> Vec<Diagnostic> {
     for tenant in tenants {
         let network = tenant.seed().network_id.as_str();
         let among = by_network.get(network).map(Vec::as_slice).unwrap_or_default();
-        let split = |other: &&&TenantConfig| {
+        let split = |other: &&&Arc<TenantConfig>| {
             other.id() != tenant.id() && !(other.shared_account() && tenant.shared_account())
         };
         let Some(other) = among.iter().find(split) else { continue };

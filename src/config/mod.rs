@@ -18,6 +18,7 @@ mod document;
 pub mod gateway;
 pub mod gateway_secret;
 pub mod master_keys;
+mod parallel;
 pub mod schema;
 pub mod secrets;
 pub mod tenant;

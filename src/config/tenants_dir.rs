@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Place, quoted, why_unread};
+use super::parallel::in_parallel;
 use super::tenant::{self, TenantConfig};
 use crate::domain::ids::MerchantId;
 
@@ -17,7 +18,7 @@ const MOST_BYTES: u64 = 8 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub struct TenantsRead {
     /// The merchants with valid files, in name order.
-    pub tenants: Vec<TenantConfig>,
+    pub tenants: Vec<Arc<TenantConfig>>,
     pub problems: Vec<Diagnostic>,
     /// The merchants whose file is not valid.
     pub unread: BTreeMap<MerchantId, PathBuf>,
@@ -52,8 +53,9 @@ pub fn read_changed_tenant_files(
 ) -> TenantsRead {
     let mut read = TenantsRead::default();
     let mut ids: BTreeMap<MerchantId, PathBuf> = BTreeMap::new();
-    for file in files {
-        let problems = match read_unless_known(file, known.get(file).map(Arc::as_ref)) {
+    let contents = in_parallel(files, |file| read_unless_known(file, known.get(file)));
+    for (file, content) in files.iter().zip(contents) {
+        let problems = match content {
             (Some(tenant), mut problems) => {
                 problems.extend(reserved_hosts(&tenant, reserved));
                 let first = ids.entry(tenant.id().clone()).or_insert_with(|| file.clone());
@@ -67,7 +69,7 @@ pub fn read_changed_tenant_files(
                 if problems.is_empty() {
                     read.tenants.push(tenant);
                 } else {
-                    read.flawed.push(tenant);
+                    read.flawed.push(Arc::unwrap_or_clone(tenant));
                 }
                 problems
             }
@@ -98,12 +100,15 @@ fn reserved_hosts(tenant: &TenantConfig, reserved: &[String]) -> Vec<Diagnostic>
 /// Reads one merchant's file.
 pub fn read_tenant(file: &Path) -> Result<TenantConfig, Vec<Diagnostic>> {
     match read_unless_known(file, None) {
-        (Some(tenant), problems) if problems.is_empty() => Ok(tenant),
+        (Some(tenant), problems) if problems.is_empty() => Ok(Arc::unwrap_or_clone(tenant)),
         (_, problems) => Err(problems),
     }
 }
 
-fn read_unless_known(file: &Path, known: Option<&TenantConfig>) -> (Option<TenantConfig>, Vec<Diagnostic>) {
+fn read_unless_known(
+    file: &Path,
+    known: Option<&Arc<TenantConfig>>,
+) -> (Option<Arc<TenantConfig>>, Vec<Diagnostic>) {
     if is_toml(file) && file.extension().is_some_and(|ending| ending != "toml") {
         let problem = "has a name that does not end with .toml in small letters, so it is not read";
         let remedy = format!("rename it to {}", file.with_extension("toml").display());
@@ -114,8 +119,11 @@ fn read_unless_known(file: &Path, known: Option<&TenantConfig>) -> (Option<Tenan
         Err(problem) => return (None, vec![problem]),
     };
     match known.filter(|known| known.source() == text) {
-        Some(known) => (Some(known.clone()), Vec::new()),
-        None => tenant::read_text(file, &text),
+        Some(known) => (Some(Arc::clone(known)), Vec::new()),
+        None => {
+            let (tenant, problems) = tenant::read_text(file, &text);
+            (tenant.map(Arc::new), problems)
+        }
     }
 }
 

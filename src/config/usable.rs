@@ -3,9 +3,12 @@
 //! Invariants: `check` and `serve` decide in the same way, because both use this function, and differ only in the
 //! stored history; an invalid file or secret of a merchant gives none of its hosts and accounts to others.
 
+use std::sync::Arc;
+
 use super::claims::{Claimant, Holders, evaluate_claims};
 use super::diagnostic::Diagnostic;
 use super::gateway::GatewayConfig;
+use super::parallel::in_parallel;
 use super::tenant::{TenantConfig, TenantSecrets};
 use super::tenants_dir::TenantsRead;
 use crate::domain::ids::Mode;
@@ -15,7 +18,7 @@ use crate::ports::Environment;
 #[derive(Debug)]
 pub struct UsableMerchant {
     /// Its file.
-    pub tenant: TenantConfig,
+    pub tenant: Arc<TenantConfig>,
     pub secrets: TenantSecrets,
 }
 
@@ -32,7 +35,7 @@ pub fn usable(
     // All of a merchant's problems are reported at once.
     let of_flawed = flawed.iter().filter_map(|tenant| secrets(tenant, gateway, environment).err());
     problems.extend(of_flawed.flatten());
-    let secrets: Vec<_> = tenants.iter().map(|tenant| secrets(tenant, gateway, environment)).collect();
+    let secrets = in_parallel(&tenants, |tenant| secrets(tenant, gateway, environment));
     let claimants: Vec<Claimant<'_>> = tenants
         .iter()
         .zip(&secrets)

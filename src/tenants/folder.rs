@@ -27,6 +27,9 @@ use crate::payments::{Dependencies, MerchantSetup, Payee};
 use crate::ports::Environment;
 use crate::store::{Holdings, ServedTenant, StoreError, UndecidedPayments};
 
+/// The number of merchants whose work takes so long that its progress is logged.
+const MANY: usize = 1000;
+
 /// The number of a merchant's first configuration in a process.
 const FIRST_GENERATION: u64 = 1;
 
@@ -110,7 +113,11 @@ impl Folder {
         let new = changed.iter().filter(|merchant| !served.contains_key(merchant.tenant.id()));
         claim_accounts(&self.deps, new, &holders);
         let mut complete = !waits;
-        for merchant in changed {
+        let total = changed.len();
+        for (index, merchant) in changed.into_iter().enumerate() {
+            if index > 0 && index % MANY == 0 {
+                tracing::info!(merchants = index, total, "tenants_being_applied");
+            }
             complete &= self.apply(merchant, &mut served).await;
         }
         // Before the removals: what a merchant is doing while it is removed may not be in the store yet.
@@ -127,8 +134,11 @@ impl Folder {
         let holders = holders.clone();
         blocking(move || {
             let files = tenant_files(&config.tenants.dir).map_err(NotRead::Folder)?;
+            if files.len() >= MANY && known.is_empty() {
+                tracing::info!(total = files.len(), "tenants_being_read");
+            }
             let read = read_changed_tenant_files(&files, &config.public.base_hosts, &known);
-            let valid = read.tenants.iter().map(TenantConfig::id);
+            let valid = read.tenants.iter().map(|tenant| tenant.id());
             let present = valid.chain(read.unread.keys()).cloned().collect();
             let unread = read.unread.clone();
             let (usable, problems) = usable(read, &config, environment.as_ref(), &holders);
@@ -177,12 +187,12 @@ impl Folder {
         &self,
         merchants: &[MerchantId],
         served: &BTreeMap<MerchantId, ServedMerchant>,
-    ) -> Vec<TenantConfig> {
+    ) -> Vec<Arc<TenantConfig>> {
         let mut found = Vec::new();
         for id in merchants {
             match served.get(id) {
-                Some(now) => found.push(TenantConfig::clone(&now.tenant)),
-                None => found.extend(self.stored(id).await.into_iter().next()),
+                Some(now) => found.push(Arc::clone(&now.tenant)),
+                None => found.extend(self.stored(id).await.into_iter().next().map(Arc::new)),
             }
         }
         found
@@ -229,7 +239,7 @@ impl Folder {
         } else {
             tracing::info!(merchant = %id, hosts, generation, "tenant_changed");
         }
-        served.insert(id, ServedMerchant { tenant: Arc::new(tenant), secrets, generation });
+        served.insert(id, ServedMerchant { tenant, secrets, generation });
         true
     }
 
@@ -407,10 +417,11 @@ async fn holders(deps: &Arc<Dependencies>) -> Result<Holders, StoreError> {
 /// Gives every new merchant its stored account, before any key is verified; the merchant that has been served the
 /// longest comes first.
 fn claim_accounts<'a>(deps: &Dependencies, new: impl Iterator<Item = &'a UsableMerchant>, holders: &Holders) {
+    let standings = holders.standings();
     let mut known: Vec<_> = new
         .filter_map(|UsableMerchant { tenant, .. }| {
             let held = holders.accounts.get(&tenant.tenant())?;
-            Some((holders.standing(tenant.id()), tenant, held))
+            Some((standings.of(tenant.id()), tenant, held))
         })
         .collect();
     known.sort_by_key(|(standing, ..)| *standing);

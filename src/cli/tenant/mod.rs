@@ -60,7 +60,8 @@ fn list(query: &TenantQuery) -> anyhow::Result<ExitCode> {
     let tenants = served["tenants"].as_array().cloned().unwrap_or_default();
     let problems = problems["problems"].as_array().cloned().unwrap_or_default();
     if query.json {
-        print(&serde_json::to_string_pretty(&served)?)?;
+        let listed = serde_json::json!({ "tenants": tenants, "problems": problems });
+        print(&serde_json::to_string_pretty(&listed)?)?;
     } else {
         for tenant in &tenants {
             print(&line(tenant))?;

@@ -1,4 +1,4 @@
-//! A folder that is edited, broken, emptied and mended at random while shoppers buy: what is served is what a fresh start would
+//! A folder that is edited, broken, emptied and mended at random, with keys that are replaced, while shoppers buy: what is served is what a fresh start would
 //! serve, and each purchase is charged once, at the price that was shown. `RELOADS_SEED` makes other choices.
 
 use std::collections::BTreeMap;
@@ -7,11 +7,12 @@ use std::path::PathBuf;
 
 use merchant_gateway::ports::{Environment, SystemEnvironment};
 use serde_json::{Value, json};
+use stripe_emulator::{AccountSeed, KeySeed};
 use test_support::chance::Chance;
 
 use crate::support::client::{Client, Speaks, total};
 use crate::support::operator::Operator;
-use crate::support::test_gateway::{Shop, TestGateway, account};
+use crate::support::test_gateway::{Shop, TestGateway};
 
 const STEPS: u64 = 500;
 
@@ -124,7 +125,7 @@ payments_per_minute = 10000
 per_shopper_per_minute = 10000
 [stripe]
 network_id = "profile_test_shop{merchant}"
-secret_key = "env:MERCHANT_SHOP_{merchant}__STRIPE_KEY"
+secret_key = "file:key"
 [tax]
 provider = "none"
 [[products]]
@@ -140,14 +141,24 @@ fn first(merchant: usize) -> Config {
     Config { price: 1000 + i64::try_from(merchant).unwrap(), host: merchant, suspended: false }
 }
 
+/// Either key of a merchant.
+fn key(merchant: usize, which: usize) -> String {
+    format!("sk_test_shop{merchant}key{which}")
+}
+
 fn shop(merchant: usize) -> Shop {
-    let (key, network) = (format!("sk_test_shop{merchant}x"), format!("profile_test_shop{merchant}"));
+    let keys = [0, 1].map(|which| KeySeed { key: key(merchant, which), may_read_account: true });
+    let account = AccountSeed {
+        account_id: format!("acct_shop{merchant}"),
+        secret_keys: keys.to_vec(),
+        network_id: format!("profile_test_shop{merchant}"),
+    };
     Shop {
         id: id(merchant),
         file: text(merchant, first(merchant)),
         variable: format!("MERCHANT_SHOP_{merchant}__STRIPE_KEY"),
         webhook_variable: None,
-        account: account(&format!("acct_shop{merchant}"), &key, true, &network),
+        account,
     }
 }
 
@@ -175,8 +186,38 @@ impl Fuzz {
         self.world.client_of(&id(merchant), Speaks::Modern)
     }
 
-    /// Changes one file.
+    /// Changes one file, or the hosts of two, or one merchant's key.
     fn edit(&mut self) {
+        match self.below(10) {
+            0 => {
+                let merchant = self.below(MERCHANTS);
+                let which = self.below(2);
+                self.world.put_secret(&id(merchant), "key", &key(merchant, which));
+            }
+            1 => self.swap_hosts(),
+            _ => self.edit_one(),
+        }
+    }
+
+    /// Two merchants take each other's host, in one reading.
+    fn swap_hosts(&mut self) {
+        let (one, other) = (self.below(MERCHANTS), self.below(MERCHANTS));
+        if let (File::Valid(of_one), File::Valid(of_other)) = (self.files[one], self.files[other]) {
+            let swapped = [
+                (one, Config { host: of_other.host, ..of_one }),
+                (other, Config { host: of_one.host, ..of_other }),
+            ];
+            for (merchant, config) in swapped {
+                fs::write(self.path(merchant).with_extension("tmp"), text(merchant, config)).unwrap();
+                self.files[merchant] = File::Valid(config);
+            }
+            for (merchant, _) in swapped {
+                drop(fs::rename(self.path(merchant).with_extension("tmp"), self.path(merchant)));
+            }
+        }
+    }
+
+    fn edit_one(&mut self) {
         let merchant = self.below(MERCHANTS);
         let present = match self.files[merchant] {
             File::Valid(config) => config,
@@ -279,7 +320,11 @@ impl Fuzz {
 #[tokio::test]
 async fn each_purchase_is_charged_as_shown_whatever_happens_to_files() {
     let seed = SystemEnvironment.var("RELOADS_SEED").and_then(|text| text.parse().ok()).unwrap_or(1);
-    let world = TestGateway::of_shops((0..MERCHANTS).map(shop).collect());
+    let mut world = TestGateway::closed((0..MERCHANTS).map(shop).collect());
+    for merchant in 0..MERCHANTS {
+        world.put_secret(&id(merchant), "key", &key(merchant, 0));
+    }
+    world.start_gateway();
     let files: [File; MERCHANTS] = std::array::from_fn(|merchant| File::Valid(first(merchant)));
     let mut fuzz = Fuzz {
         world,

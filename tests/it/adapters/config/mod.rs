@@ -6,6 +6,7 @@ mod claims;
 mod folders;
 mod gateway;
 mod log_filter;
+mod mistakes;
 mod schema;
 mod secrets;
 mod tenant;
