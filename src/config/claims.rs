@@ -265,9 +265,13 @@ fn losses<'a>(
                 }
             };
             if *shares {
-                alone.iter().for_each(|other| loses_to(other));
+                for other in &alone {
+                    loses_to(other);
+                }
             } else {
-                ranked.iter().for_each(&mut loses_to);
+                for other in &ranked {
+                    loses_to(other);
+                }
             }
         }
     }

@@ -118,13 +118,11 @@ fn read_unless_known(
         Ok(text) => text,
         Err(problem) => return (None, vec![problem]),
     };
-    match known.filter(|known| known.source() == text) {
-        Some(known) => (Some(Arc::clone(known)), Vec::new()),
-        None => {
-            let (tenant, problems) = tenant::read_text(file, &text);
-            (tenant.map(Arc::new), problems)
-        }
+    if let Some(known) = known.filter(|known| known.source() == text) {
+        return (Some(Arc::clone(known)), Vec::new());
     }
+    let (tenant, problems) = tenant::read_text(file, &text);
+    (tenant.map(Arc::new), problems)
 }
 
 /// The merchants' files of a folder, in name order; hidden files belong to editors and are left out.

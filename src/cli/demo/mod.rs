@@ -76,7 +76,7 @@ impl Demo {
             return Err(problems_error(&read.problems));
         }
         refuse_live(&read.tenants)?;
-        let accounts = read.tenants.iter().map(account).collect();
+        let accounts = read.tenants.iter().map(|tenant| account(tenant)).collect();
         let emulator = Emulator::start(EmulatorOptions { accounts, ..EmulatorOptions::new(machine_clock()) })
             .context("the emulator")?;
         let variables = read.tenants.iter().flat_map(|tenant| {
@@ -134,7 +134,7 @@ impl Demo {
 }
 
 /// The demo takes no real money: it gives every merchant an emulated account.
-fn refuse_live(tenants: &[TenantConfig]) -> anyhow::Result<()> {
+fn refuse_live(tenants: &[Arc<TenantConfig>]) -> anyhow::Result<()> {
     let live = tenants.iter().filter(|tenant| tenant.mode() == Mode::Live);
     let ids: Vec<&str> = live.map(|tenant| tenant.id().as_str()).collect();
     ensure!(

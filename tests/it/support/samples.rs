@@ -3,6 +3,7 @@
 //! Nothing here names a merchant: products are found by its own tools, and addresses by its own file.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use merchant_gateway::config::secrets::SecretRef;
 use merchant_gateway::config::tenant::TenantConfig;
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 use super::test_gateway::{Shop, account};
 
 /// A merchant of `tenants/`.
-pub struct Sample(TenantConfig);
+pub struct Sample(Arc<TenantConfig>);
 
 impl Sample {
     /// All of them; there is at least one, and none has a problem.
