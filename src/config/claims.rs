@@ -181,7 +181,7 @@ pub(super) fn evaluate_claims(
                 format!("already belongs to {other}")
             } else {
                 format!(
-                    "is claimed by {other} too, and neither is known to have had it before, so neither has it"
+                    "is claimed by {other} too, and which of them had it first is not known, so neither has it"
                 )
             };
             problems[index].push(loss.thing.problem(claimant.tenant, &what));

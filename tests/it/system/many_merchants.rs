@@ -39,6 +39,9 @@ name = "Shop {number}"
 mode = "test"
 hosts = ["shop-{number}.localhost"]
 currency = "usd"
+[limits]
+requests_per_second = 10000
+burst = 100000
 [stripe]
 network_id = "{NETWORK}"
 shared_account = true
