@@ -306,36 +306,46 @@ fn served(losses: &[Vec<Loss<'_>>], problems: &[Vec<Diagnostic>]) -> Vec<Option<
 /// Merchants in test mode whose order events go to a live merchant's receiver.
 pub(super) fn same_receivers(tenants: &[Arc<TenantConfig>]) -> Vec<Diagnostic> {
     let of_mode = |mode: Mode| tenants.iter().filter(move |tenant| tenant.mode() == mode);
-    let mut found = Vec::new();
-    for tenant in of_mode(Mode::Test) {
-        let same =
-            |live: &&Arc<TenantConfig>| tenant.receiver().is_some_and(|url| live.receiver() == Some(url));
-        let Some(live) = of_mode(Mode::Live).find(same) else { continue };
-        found.push(tenant.place("webhook.url").problem(
+    let live: BTreeMap<_, _> =
+        of_mode(Mode::Live).filter_map(|tenant| Some((tenant.receiver()?, tenant))).collect();
+    let shared = of_mode(Mode::Test).filter_map(|tenant| Some((tenant, live.get(tenant.receiver()?)?)));
+    let warning = |(tenant, live): (&Arc<TenantConfig>, &&Arc<TenantConfig>)| {
+        tenant.place("webhook.url").problem(
             format!("is also the receiver of the live merchant in {}", live.file().display()),
             "give the test merchant a receiver of its own, unless that one tells both apart by livemode",
-        ));
-    }
-    found
+        )
+    };
+    shared.map(warning).collect()
 }
 
 /// Merchants with the same Network ID that do not share one account on purpose: tokens granted to one cannot be
 /// charged by the other.
 pub(super) fn same_networks(tenants: &[Arc<TenantConfig>]) -> Vec<Diagnostic> {
-    let mut by_network: BTreeMap<&str, Vec<&Arc<TenantConfig>>> = BTreeMap::new();
+    let network = |tenant: &'_ Arc<TenantConfig>| tenant.seed().network_id.clone();
+    let mut by_network: BTreeMap<_, Vec<&Arc<TenantConfig>>> = BTreeMap::new();
     for tenant in tenants {
-        by_network.entry(tenant.seed().network_id.as_str()).or_default().push(tenant);
+        by_network.entry(network(tenant)).or_default().push(tenant);
     }
+    // The first two that do not share the account are enough to name another one to each merchant.
+    let alone = |among: &[&Arc<TenantConfig>]| -> Vec<Arc<TenantConfig>> {
+        let alone = among.iter().filter(|tenant| !tenant.shared_account());
+        alone.take(2).map(|tenant| Arc::clone(tenant)).collect()
+    };
+    let alone: BTreeMap<_, _> =
+        by_network.iter().map(|(network, among)| (network.clone(), alone(among))).collect();
     let mut found = Vec::new();
     for tenant in tenants {
-        let network = tenant.seed().network_id.as_str();
-        let among = by_network.get(network).map(Vec::as_slice).unwrap_or_default();
-        let split = |other: &&&Arc<TenantConfig>| {
-            other.id() != tenant.id() && !(other.shared_account() && tenant.shared_account())
+        let own = network(tenant);
+        let is_other = |other: &&Arc<TenantConfig>| other.id() != tenant.id();
+        let among = by_network.get(&own).map(Vec::as_slice).unwrap_or_default();
+        let other = if tenant.shared_account() {
+            alone.get(&own).into_iter().flatten().find(is_other)
+        } else {
+            among.iter().copied().find(is_other)
         };
-        let Some(other) = among.iter().find(split) else { continue };
+        let Some(other) = other else { continue };
         found.push(tenant.place("stripe.network_id").problem(
-            format!("{} is also the Network ID in {}", quoted(network), other.file().display()),
+            format!("{} is also the Network ID in {}", quoted(own.as_str()), other.file().display()),
             "write each account's own Network ID, since payment tokens are granted to that account alone",
         ));
     }

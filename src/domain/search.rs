@@ -13,14 +13,15 @@ const LABEL: u32 = 6;
 const DESCRIPTION: u32 = 2;
 
 /// An occurrence of a word: the index of the product in the catalog, and the highest weight there.
-type Place = (usize, u32);
+type Place = (u32, u32);
 
-/// The words of a catalog.
+/// The words of a catalog, kept small: a gateway has one for each merchant.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
     /// Every word once, in order, so that words with the same beginning are adjacent.
-    words: Vec<(String, Vec<Place>)>,
-    stems: HashMap<String, Vec<usize>>,
+    words: Box<[(Box<str>, Box<[Place]>)]>,
+    /// The words of each stem, by their indexes, in the order of the stems.
+    stems: Box<[(Box<str>, Box<[u32]>)]>,
     products: usize,
 }
 
@@ -49,6 +50,7 @@ impl Index {
         let mut count = 0;
         for (at, product) in products.enumerate() {
             count = at + 1;
+            let at = index(at);
             for (word, weight) in weighed(&product) {
                 let places = known.entry(word).or_default();
                 match places.last_mut() {
@@ -57,19 +59,18 @@ impl Index {
                 }
             }
         }
-        let words: Vec<(String, Vec<Place>)> = known.into_iter().collect();
-        let mut stems: HashMap<String, Vec<usize>> = HashMap::new();
-        for (at, (word, _)) in words.iter().enumerate() {
-            stems.entry(stem(word)).or_default().push(at);
+        let mut stems: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        for (at, word) in known.keys().enumerate() {
+            stems.entry(stem(word)).or_default().push(index(at));
         }
-        Self { words, stems, products: count }
+        Self { words: boxed(known), stems: boxed(stems), products: count }
     }
 
     /// How well each product matches these words. A word matches the beginning of a word of the product, or another
     /// form of one.
     pub(super) fn fits(&self, wanted: &[String]) -> Vec<Fitting> {
         let mut fits = vec![Fitting::default(); self.products];
-        let mut best: HashMap<usize, u32> = HashMap::new();
+        let mut best: HashMap<u32, u32> = HashMap::new();
         for word in wanted {
             best.clear();
             for (at, weight) in self.places(word) {
@@ -77,7 +78,7 @@ impl Index {
                 *most = weight.max(*most);
             }
             for (at, weight) in &best {
-                if let Some(fit) = fits.get_mut(*at) {
+                if let Some(fit) = usize::try_from(*at).ok().and_then(|at| fits.get_mut(at)) {
                     fit.words += 1;
                     fit.weight += weight;
                 }
@@ -87,16 +88,28 @@ impl Index {
     }
 
     fn places(&self, word: &str) -> impl Iterator<Item = Place> {
-        let first = self.words.partition_point(|(known, _)| known.as_str() < word);
+        let first = self.words.partition_point(|(known, _)| &**known < word);
         let from_first = self.words.get(first..).unwrap_or_default().iter();
         let begun = from_first.take_while(move |(known, _)| known.starts_with(word));
-        let of_stem = self.stems.get(&stem(word)).into_iter().flatten();
-        let other_forms = of_stem.filter_map(|at| self.words.get(*at));
+        let stem = stem(word);
+        let of_stem = self.stems.binary_search_by(|(known, _)| (**known).cmp(&stem)).ok();
+        let of_stem = of_stem.and_then(|at| self.stems.get(at)).into_iter().flat_map(|(_, words)| words);
+        let other_forms = of_stem.filter_map(|at| self.words.get(usize::try_from(*at).ok()?));
         let as_written = begun.flat_map(|(_, places)| places.iter().copied());
         let otherwise =
             other_forms.flat_map(|(_, places)| places.iter().map(|(at, weight)| (*at, weight - 1)));
         as_written.chain(otherwise)
     }
+}
+
+/// A catalog has at most some thousands of products, and some hundred thousand words.
+fn index(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+/// The same entries in the same order, without room for more.
+fn boxed<T>(entries: BTreeMap<String, Vec<T>>) -> Box<[(Box<str>, Box<[T]>)]> {
+    entries.into_iter().map(|(name, list)| (name.into_boxed_str(), list.into_boxed_slice())).collect()
 }
 
 /// The words of a search, each once.

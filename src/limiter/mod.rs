@@ -11,8 +11,8 @@ mod shared;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
@@ -194,6 +194,12 @@ struct Each {
     since_pruning: AtomicU32,
 }
 
+/// The clock of every bucket: making one asks the processor what it can, which takes long in a virtual machine.
+fn clock() -> DefaultClock {
+    static CLOCK: LazyLock<DefaultClock> = LazyLock::new(DefaultClock::default);
+    CLOCK.clone()
+}
+
 fn at_least_one(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
 }
@@ -210,7 +216,7 @@ impl MerchantLimiter {
         let tokens = size(limits.payments_per_minute.saturating_mul(TOKENS_OF_A_PAYMENT), MINUTE);
         let per_shopper = per_minute(limits.per_shopper_per_minute);
         Self {
-            clock: DefaultClock::default(),
+            clock: clock(),
             limits: *limits,
             calls: Arc::new(Calls {
                 requests: Pool::new(calls),
@@ -225,8 +231,8 @@ impl MerchantLimiter {
             }),
             shoppers: Arc::new(Shoppers { calling: Each::new(per_shopper), paying: Each::new(per_shopper) }),
             independent: Arc::new(Independent {
-                unknown: RateLimiter::direct(per_minute(UNKNOWN_PER_MINUTE)),
-                unsigned: RateLimiter::direct(per_minute(UNSIGNED_PER_MINUTE)),
+                unknown: RateLimiter::direct_with_clock(per_minute(UNKNOWN_PER_MINUTE), clock()),
+                unsigned: RateLimiter::direct_with_clock(per_minute(UNSIGNED_PER_MINUTE), clock()),
                 paying_sessions: Each::new(per_minute(PAYMENTS_OF_A_SESSION)),
                 known: KnownNetworks::default(),
             }),
@@ -343,7 +349,7 @@ fn paying(bucket: &SharedBucket, source: &Source, session: &str) -> Vec<CallerSh
 
 impl Each {
     fn new(quota: Quota) -> Self {
-        Self { buckets: RateLimiter::keyed(quota), since_pruning: AtomicU32::new(0) }
+        Self { buckets: RateLimiter::dashmap_with_clock(quota, clock()), since_pruning: AtomicU32::new(0) }
     }
 
     fn take(&self, subject: Option<&str>) -> Result<(), Refusal> {

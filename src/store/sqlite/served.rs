@@ -1,5 +1,8 @@
 //! The stored hosts and accounts of merchants that were served.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::bind::BindTenant as _;
@@ -55,45 +58,64 @@ pub(super) async fn configs(readers: SqlitePool, merchant: MerchantId) -> Result
         .map_err(failed)
 }
 
-/// Records that each tenant is served with its configuration from now on, on its hosts and on no other.
+/// How many tenants one statement records.
+const AT_ONCE: usize = 500;
+
+const CONFIGS: &str = "INSERT INTO served_configs (tenant, mode, config, since)
+     SELECT value ->> 'tenant', value ->> 'mode', value ->> 'config', ?2 FROM json_each(?1) WHERE true
+     ON CONFLICT (tenant, mode) DO UPDATE SET config = excluded.config, since = excluded.since";
+
+const KNOWN_HOSTS: &str = "SELECT host, served_hosts.tenant, served_hosts.mode
+     FROM json_each(?1) AS served
+     JOIN served_hosts ON served_hosts.tenant = served.value ->> 'tenant' AND served_hosts.mode = served.value ->> 'mode'";
+
+const HOSTS: &str = "INSERT INTO served_hosts (host, tenant, mode, since)
+     SELECT value ->> 'host', value ->> 'tenant', value ->> 'mode', ?2 FROM json_each(?1) WHERE true
+     ON CONFLICT (host) DO UPDATE SET tenant = excluded.tenant, mode = excluded.mode, since = excluded.since";
+
+/// Records that each tenant is served with its configuration from now on, on its hosts and on no other. A statement
+/// records many tenants, since a gateway may start with thousands.
 pub(super) async fn serve(
     connection: &mut SqliteConnection,
     served: &[ServedTenant],
     now: Timestamp,
 ) -> Result<(), Failure<StoreError>> {
-    for ServedTenant { tenant, hosts, config } in served {
-        sqlx::query(
-            "INSERT INTO served_configs (tenant, mode, config, since) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (tenant, mode) DO UPDATE SET config = excluded.config, since = excluded.since",
-        )
-        .tenant(tenant)
-        .bind(config)
-        .bind(now.as_millis())
-        .execute(&mut *connection)
-        .await?;
-        let known: Vec<String> =
-            sqlx::query_scalar("SELECT host FROM served_hosts WHERE tenant = ?1 AND mode = ?2")
-                .tenant(tenant)
-                .fetch_all(&mut *connection)
-                .await?;
-        for gone in known.iter().filter(|host| !hosts.contains(host)) {
+    for served in served.chunks(AT_ONCE) {
+        let key = |tenant: &Tenant| (tenant.merchant.as_str().to_owned(), tenant.mode.into_str());
+        let tenants: Vec<Value> = served
+            .iter()
+            .map(|ServedTenant { tenant, config, .. }| {
+                let (tenant, mode) = key(tenant);
+                json!({ "tenant": tenant, "mode": mode, "config": config })
+            })
+            .collect();
+        let tenants = Value::from(tenants).to_string();
+        sqlx::query(CONFIGS).bind(&tenants).bind(now.as_millis()).execute(&mut *connection).await?;
+        let known: Vec<(String, String, String)> =
+            sqlx::query_as(KNOWN_HOSTS).bind(&tenants).fetch_all(&mut *connection).await?;
+        let wanted: BTreeMap<&str, (String, &str)> = served
+            .iter()
+            .flat_map(|ServedTenant { tenant, hosts, .. }| {
+                hosts.iter().map(move |host| (host.as_str(), key(tenant)))
+            })
+            .collect();
+        let is_kept = |(host, tenant, mode): &(String, String, String)| {
+            wanted.get(host.as_str()).is_some_and(|(own, of)| own == tenant && of == mode)
+        };
+        for (gone, ..) in known.iter().filter(|known| !is_kept(known)) {
             sqlx::query("DELETE FROM served_hosts WHERE host = ?1")
                 .bind(gone)
                 .execute(&mut *connection)
                 .await?;
         }
-        for host in hosts.iter().filter(|host| !known.contains(host)) {
-            sqlx::query(
-                "INSERT INTO served_hosts (host, tenant, mode, since) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (host) DO UPDATE
-                     SET tenant = excluded.tenant, mode = excluded.mode, since = excluded.since",
-            )
-            .bind(host)
-            .tenant(tenant)
-            .bind(now.as_millis())
-            .execute(&mut *connection)
-            .await?;
-        }
+        let kept: BTreeSet<&str> =
+            known.iter().filter(|known| is_kept(known)).map(|(host, ..)| host.as_str()).collect();
+        let new = wanted.iter().filter(|(host, _)| !kept.contains(*host));
+        let new: Vec<Value> = new
+            .map(|(host, (tenant, mode))| json!({ "host": host, "tenant": tenant, "mode": mode }))
+            .collect();
+        let new = Value::from(new).to_string();
+        sqlx::query(HOSTS).bind(&new).bind(now.as_millis()).execute(&mut *connection).await?;
     }
     Ok(())
 }
