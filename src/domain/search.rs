@@ -15,13 +15,16 @@ const DESCRIPTION: u32 = 2;
 /// An occurrence of a word: the index of the product in the catalog, and the highest weight there.
 type Place = (u32, u32);
 
+/// Names in their order, each with a list.
+type Lists<T> = Box<[(Box<str>, Box<[T]>)]>;
+
 /// The words of a catalog, kept small: a gateway has one for each merchant.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
     /// Every word once, in order, so that words with the same beginning are adjacent.
-    words: Box<[(Box<str>, Box<[Place]>)]>,
+    words: Lists<Place>,
     /// The words of each stem, by their indexes, in the order of the stems.
-    stems: Box<[(Box<str>, Box<[u32]>)]>,
+    stems: Lists<u32>,
     products: usize,
 }
 
@@ -108,7 +111,7 @@ fn index(at: usize) -> u32 {
 }
 
 /// The same entries in the same order, without room for more.
-fn boxed<T>(entries: BTreeMap<String, Vec<T>>) -> Box<[(Box<str>, Box<[T]>)]> {
+fn boxed<T>(entries: BTreeMap<String, Vec<T>>) -> Lists<T> {
     entries.into_iter().map(|(name, list)| (name.into_boxed_str(), list.into_boxed_slice())).collect()
 }
 
