@@ -305,11 +305,12 @@ impl TestGateway {
         self.client_of(SHOP, speaks)
     }
 
-    /// A client that finds the gateway at a merchant's own host, over plain HTTP as behind a proxy.
+    /// A client that finds the gateway at a merchant's own host, over plain HTTP as behind a proxy. It follows no redirect.
     #[expect(clippy::disallowed_methods, reason = "a test's own client")]
     pub fn client_on(&self, host: &str, speaks: Speaks) -> Client {
         let address = self.socket();
-        let http = reqwest::Client::builder().no_proxy().resolve(host, address).build().unwrap();
+        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        let http = http.resolve(host, address).build().unwrap();
         Client { http, url: format!("http://{host}:{}/mcp", address.port()), speaks }
     }
 

@@ -1,7 +1,7 @@
 //! A merchant is taken on by a file, tested, and taken live, while the gateway runs.
 
 use serde_json::{Value, json};
-use stripe_emulator::HoldPoint;
+use stripe_emulator::{HoldPoint, HostedOutcome};
 
 use super::webhooks::{event, signature};
 use crate::support::client::{Client, Speaks, total};
@@ -240,4 +240,34 @@ async fn a_mode_that_changed_while_the_gateway_was_down_waits_for_the_payment() 
     world.wait_for("\"tenant_mode_changed\"", 1);
     let sold: Vec<bool> = world.ledger().iter().map(|entry| entry.livemode).collect();
     assert_eq!(sold, [false]);
+}
+
+#[tokio::test]
+async fn a_live_shop_is_paid_on_stripes_page() {
+    let world = live_world();
+    let client = world.client_on(HOST, Speaks::Modern);
+    let sheet = client.ready_checkout().await;
+    let started = client.works("start_hosted_checkout", json!({ "checkout_session_id": sheet["id"] })).await;
+    let link = started["checkout_url"].as_str().unwrap();
+    assert!(link.starts_with(&format!("https://{HOST}/checkout/")), "{link}");
+    let here =
+        |link: &str| link.replacen(&format!("https://{HOST}"), client.url.strip_suffix("/mcp").unwrap(), 1);
+    let page = client.http.get(here(link)).send().await.unwrap().text().await.unwrap();
+    assert!(!page.contains("Test mode") && !page.contains("no real money"), "{page}");
+    let (path, query) = link.split_once('?').unwrap();
+    let form = client.http.post(here(&format!("{path}/pay?{query}"))).body("revision=1");
+    let form = form.header("content-type", "application/x-www-form-urlencoded");
+    let opened = form.send().await.unwrap();
+    let page = opened.headers()["location"].to_str().unwrap().split('#').next().unwrap();
+    let page = page.rsplit('/').next().unwrap().to_owned();
+    assert!(page.starts_with("cs_live_"), "{page}");
+    let paid = world.emulator.pay_hosted(&page, "pm_card_visa").unwrap();
+    let HostedOutcome::Completed { success_url } = paid else { panic!("{paid:?}") };
+    assert!(success_url.starts_with(&format!("https://{HOST}/checkout/")), "{success_url}");
+    client.http.get(here(&success_url)).send().await.unwrap();
+    world.wait_for("\"state\":\"completed\"", 1);
+    let seen = client.works("get_checkout", json!({ "checkout_session_id": sheet["id"] })).await;
+    let permalink = seen["order"]["permalink_url"].as_str().unwrap();
+    assert!(permalink.starts_with(&format!("https://{HOST}/orders/")), "{permalink}");
+    assert_eq!(world.ledger().iter().map(|entry| entry.livemode).collect::<Vec<_>>(), [true]);
 }
