@@ -18,6 +18,7 @@ mod refunds;
 mod requests;
 mod schema_checks;
 mod tokens;
+mod webhook_endpoints;
 mod webhooks;
 
 use std::sync::Arc;
