@@ -106,8 +106,10 @@ impl Directory {
             if let Some(account) = &handle.view().account {
                 self.deps.payees.release(handle.tenant(), account);
             }
-            self.removed.insert(handle.tenant().clone(), handle);
-            self.merchants.remove(id);
+            let tenant = handle.tenant().clone();
+            self.removed.insert(tenant.clone(), handle);
+            // It may be served in its other mode by now.
+            self.merchants.remove_if(id, |_, present| *present.tenant() == tenant);
             return;
         }
         self.removed.remove(handle.tenant());

@@ -24,8 +24,8 @@ use crate::stripe::KeyReport;
 use crate::telemetry::millis;
 
 /// The first and the longest pause between tries to verify the account.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// How long no new payment begins after Stripe refused a charge with the key, unless a repeat is accepted before.
 const LONGEST_CHARGE_PAUSE: Duration = Duration::from_mins(10);
@@ -35,22 +35,23 @@ const LONGEST_CHARGE_PAUSE: Duration = Duration::from_mins(10);
 pub(super) type MerchantAddress = Arc<ArcSwapOption<Addr<MerchantActor>>>;
 
 pub(super) struct MerchantActor {
-    merchant: Arc<PresentMerchant>,
-    deps: Arc<Dependencies>,
+    pub(super) merchant: Arc<PresentMerchant>,
+    pub(super) deps: Arc<Dependencies>,
     thread: ArbiterHandle,
     /// The address of this actor and of its successor; gone once no handle holds it.
     address: Weak<ArcSwapOption<Addr<Self>>>,
     started: bool,
     /// Whether the account is being verified, or will be after a pause.
-    verifying: bool,
+    pub(super) verifying: bool,
     /// The timer of the next verification, while it waits.
-    next_try: Option<SpawnHandle>,
+    pub(super) next_try: Option<SpawnHandle>,
     /// The stream of reports about the present key.
     reports: Option<SpawnHandle>,
-    pause: Duration,
-    missed: Missed,
-    /// The pause before the next verification of the next key.
-    pause_of_next_key: Duration,
+    pub(super) pause: Duration,
+    pub(super) missed: Missed,
+    /// The pause before the next verification of the next key, and why the last one failed.
+    pub(super) pause_of_next_key: Duration,
+    pub(super) missed_of_next_key: Option<String>,
 }
 
 impl MerchantActor {
@@ -72,6 +73,7 @@ impl MerchantActor {
             pause: FIRST_PAUSE,
             missed: Missed::default(),
             pause_of_next_key: FIRST_PAUSE,
+            missed_of_next_key: None,
         };
         actor.start_at(&address);
         address
@@ -96,11 +98,12 @@ impl MerchantActor {
             pause: (self.pause * 2).min(LONGEST_PAUSE),
             missed: Missed::default(),
             pause_of_next_key: FIRST_PAUSE,
+            missed_of_next_key: None,
         }
     }
 
     /// From now on payments use this account, unless the key is refused.
-    fn take(&self, merchant: &MerchantState, verified: VerifiedAccount) {
+    pub(super) fn take(&self, merchant: &MerchantState, verified: VerifiedAccount) {
         let VerifiedAccount { account, verified_by_stripe, reports: _ } = verified;
         merchant.account_verified_by_stripe.store(verified_by_stripe, Ordering::Release);
         let (records, off) = (reliable_records(&self.deps), merchant.key_status.off());
@@ -166,6 +169,7 @@ impl MerchantActor {
             let pause = self.next_pause();
             self.verify_in(pause, ctx);
         }
+        self.verify_next_key(ctx);
     }
 
     /// The pause before the next try; each pause is longer than the last.
@@ -194,53 +198,8 @@ impl MerchantActor {
         publish(&self.merchant.load(), change);
     }
 
-    /// Verifies the account of the next key, if there is one, while the present key stays in use.
-    fn verify_next_key(&self, ctx: &mut Context<Self>) {
-        let present = self.merchant.load_full();
-        let Some(candidate) = present.with_next_key(&self.deps).map(Arc::new) else { return };
-        let (deps, asked) = (Arc::clone(&self.deps), Arc::clone(&candidate));
-        let work = async move {
-            let io = deps.io.clone();
-            let learning = async move { verify_account(&deps, &asked).await };
-            io.run(learning).await.unwrap_or(Err(AccountCheckError::Lost))
-        };
-        ctx.spawn(work.into_actor(self).map(move |verified, actor, ctx| {
-            // A later generation has begun its own verification.
-            if !Arc::ptr_eq(&present, &actor.merchant.load()) {
-                return;
-            }
-            match verified {
-                Ok(verified) => actor.use_next_key(candidate, verified, ctx),
-                Err(error) => {
-                    let pause = actor.pause_of_next_key;
-                    actor.pause_of_next_key = (pause * 2).min(LONGEST_PAUSE);
-                    error.log_of_next_key(&present.tenant.merchant, pause);
-                    ctx.notify_later(VerifyNextKey(Arc::downgrade(&present)), pause);
-                }
-            }
-        }));
-    }
-
-    /// The next key opens the merchant's account: it is used from now on.
-    fn use_next_key(
-        &mut self,
-        candidate: Arc<MerchantState>,
-        verified: VerifiedAccount,
-        ctx: &mut Context<Self>,
-    ) {
-        let (merchant, account) = (&candidate.tenant.merchant, &verified.account);
-        tracing::info!(%merchant, %account, "stripe_key_replaced");
-        self.take(&candidate, verified);
-        self.merchant.store(candidate);
-        self.follow_reports(ctx);
-        if let Some(waiting) = self.next_try.take() {
-            ctx.cancel_future(waiting);
-        }
-        (self.verifying, self.pause, self.missed) = (false, FIRST_PAUSE, Missed::default());
-    }
-
     /// Handles Stripe's reports about the present key, and no others.
-    fn follow_reports(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn follow_reports(&mut self, ctx: &mut Context<Self>) {
         let next = async |reports: Arc<KeyStatus>| Some((reports.next().await, reports));
         let of_key = Arc::clone(&self.merchant.load().key_status);
         let stream = ctx.add_stream(futures_util::stream::unfold(of_key, next));
@@ -308,11 +267,6 @@ pub(super) struct Apply {
 #[rtype(result = "()")]
 struct GaveWay(AccountTaken);
 
-/// Verifies the account of the next key of this generation again.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct VerifyNextKey(Weak<MerchantState>);
-
 /// Verifies the account now, without waiting for the next try.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -338,10 +292,16 @@ impl Handler<Recall> for MerchantActor {
                 Some(candidate) => remembered(&deps, candidate).await,
                 None => None,
             };
+            let verified = verified.filter(|verified| verified.verified_by_stripe);
             (merchant, candidate.filter(|_| verified.is_some()), verified)
         };
         ctx.spawn(work.into_actor(self).map(|(merchant, candidate, remembered), actor, ctx| {
             if !merchant.has_account_of(&actor.merchant.load()) {
+                return;
+            }
+            // The candidate is of the generation that was read, which must not come back in the place of a later one.
+            if candidate.is_some() && !Arc::ptr_eq(&merchant, &actor.merchant.load()) {
+                ctx.notify(Recall);
                 return;
             }
             let still = |verified: &VerifiedAccount| {
@@ -356,18 +316,7 @@ impl Handler<Recall> for MerchantActor {
                 }
             }
             ctx.notify(VerifyAccount);
-            actor.verify_next_key(ctx);
         }));
-    }
-}
-
-impl Handler<VerifyNextKey> for MerchantActor {
-    type Result = ();
-
-    fn handle(&mut self, VerifyNextKey(of): VerifyNextKey, ctx: &mut Self::Context) {
-        if of.upgrade().is_some_and(|of| Arc::ptr_eq(&of, &self.merchant.load())) {
-            self.verify_next_key(ctx);
-        }
     }
 }
 
@@ -404,6 +353,7 @@ impl Handler<Apply> for MerchantActor {
         let next = Arc::new(present.next(&setup, &self.deps));
         let goes_on = next.has_account_of(&present);
         self.merchant.store(next);
+        (self.pause_of_next_key, self.missed_of_next_key) = (FIRST_PAUSE, None);
         if goes_on {
             self.verify_next_key(ctx);
         } else {
@@ -414,7 +364,6 @@ impl Handler<Apply> for MerchantActor {
             (self.verifying, self.pause, self.missed) = (true, FIRST_PAUSE, Missed::default());
             ctx.notify(Recall);
         }
-        self.pause_of_next_key = FIRST_PAUSE;
         // Whoever asked may have gone.
         let _ = applied.send(());
     }

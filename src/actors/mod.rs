@@ -9,6 +9,7 @@ mod directory;
 mod handle;
 mod live_sessions;
 mod merchant;
+mod next_key;
 mod session;
 mod webhooks;
 

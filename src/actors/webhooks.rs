@@ -219,10 +219,10 @@ impl MerchantHandle {
 }
 
 impl Directory {
-    /// Processes an event from the inbox. An event of a merchant that is not served here remains there.
+    /// Processes an event from the inbox, also of a merchant that was removed. One of a merchant that is not known here
+    /// remains there.
     pub async fn follow(&self, waiting: WaitingEvent) {
-        let merchant = self.by_id(&waiting.tenant.merchant);
-        if let Some(merchant) = merchant.filter(|merchant| merchant.tenant() == &waiting.tenant) {
+        if let Some(merchant) = self.known(&waiting.tenant) {
             merchant.follow(&waiting.event).await;
         }
     }

@@ -84,21 +84,30 @@ impl AccountCheckError {
         }
     }
 
-    /// Logs that the merchant's next key is not used, while the present one stays in use.
+    /// Logs that the merchant's next key is not used; the present one stays in use, and the next is tried again.
     pub(crate) fn log_of_next_key(&self, merchant: &MerchantId, next_try: Duration) {
+        let next_try_ms = millis(next_try);
         let cause = match self {
-            Self::NotGiven { opened, given } => {
-                format!("it opens the Stripe account {opened}, but the file names {given}")
-            }
-            Self::NotKept { opened, kept } => {
-                format!("it opens the Stripe account {opened}, but the present key opens {kept}")
+            Self::NotGiven { opened, given: present } | Self::NotKept { opened, kept: present } => {
+                format!("it opens the Stripe account {opened}, but the present key opens {present}")
             }
             Self::Stripe(_) | Self::Store(_) | Self::Taken(_) | Self::Restored(_) | Self::Lost => {
                 in_words(self)
             }
         };
-        let remedy = "correct stripe.next_secret_key";
-        tracing::error!(%merchant, next_try_ms = millis(next_try), cause, remedy, "next_stripe_key_not_used");
+        match self {
+            Self::NotGiven { .. }
+            | Self::NotKept { .. }
+            | Self::Taken(_)
+            | Self::Stripe(AccountError::KeyRefused(_) | AccountError::NotPermitted(_)) => {
+                let remedy = "name a key of the same account that may read it in stripe.next_secret_key";
+                tracing::error!(%merchant, next_try_ms, cause, remedy, "next_stripe_key_not_used");
+            }
+            Self::Stripe(AccountError::ClockDiffers | AccountError::ReadFailed(_))
+            | Self::Store(_)
+            | Self::Restored(_)
+            | Self::Lost => tracing::warn!(%merchant, next_try_ms, cause, "next_stripe_key_not_verified"),
+        }
     }
 
     /// Why payments are off, even with a remembered account; `None` if the check gave no result.
@@ -147,6 +156,32 @@ pub(crate) async fn remembered(deps: &Dependencies, merchant: &MerchantState) ->
     // If another merchant receives payments in it, the verification reports that.
     claim(deps, merchant, (&verified.account, verified_by_stripe)).ok()?;
     Some(verified)
+}
+
+/// Reads the account of a merchant's next key at Stripe. Only Stripe's word counts, and only the account that the present
+/// key opens: which account a merchant is paid into is never decided by a next key.
+pub(crate) async fn verify_next_key(
+    deps: &Dependencies,
+    candidate: &MerchantState,
+    present: &AccountId,
+) -> Result<VerifiedAccount, AccountCheckError> {
+    let (reports, answer) = {
+        let _place = deps.places.verification(Verification::Later).await;
+        (candidate.key_status.reports(), candidate.stripe.account_id().await)
+    };
+    let opened = answer?;
+    if opened != *present {
+        return Err(AccountCheckError::NotKept { opened, kept: present.clone() });
+    }
+    claim(deps, candidate, (&opened, true))?;
+    let fingerprint = deps.keyring.key_fingerprint(&candidate.tenant, &candidate.key);
+    let key = VerifiedKey { fingerprint, verified_by_stripe: true };
+    let kept = deps.store.remember_account(&candidate.tenant, &opened, &key).await?;
+    if kept == opened {
+        Ok(VerifiedAccount { account: kept, verified_by_stripe: true, reports })
+    } else {
+        Err(AccountCheckError::NotKept { opened, kept })
+    }
 }
 
 /// Reads the account of the key at Stripe, and reconciles a restored database with it.

@@ -146,12 +146,8 @@ impl MerchantState {
     pub(crate) fn with_next_key(&self, deps: &Dependencies) -> Option<Self> {
         let key = self.next_key.clone()?;
         let key_status = Arc::new(KeyStatus::default());
-        let present = self.view.load();
-        let view = MerchantView {
-            account: None,
-            payments_off: Some(PaymentsOff::Unverified),
-            ..MerchantView::clone(&present)
-        };
+        // Nobody reads it before its account is verified.
+        let view = MerchantView::clone(&self.view.load());
         Some(Self {
             tenant: self.tenant.clone(),
             view: ArcSwap::from_pointee(view),

@@ -23,7 +23,7 @@ pub use outbox::{
 };
 pub use reconciliation::{RestoreMarker, RestoreMarkers};
 pub use retention::{Erasure, Retention, Swept, Unpaid, UnpaidEnded, UnpaidOpen};
-pub use served::{Forgetting, Holdings, ServedHost, ServedTenant};
+pub use served::{Forgetting, Holdings, ServedConfig, ServedHost, ServedTenant};
 pub use sqlite::{BackupError, OpenError, OpenTrouble, Restored, SqliteStore, back_up, last_backup, restore};
 
 use async_trait::async_trait;
@@ -135,7 +135,7 @@ pub trait Store: Send + Sync + 'static {
     /// refund is undecided, and no reading is due.
     async fn forget_account(&self, tenant: &Tenant, account: &AccountId) -> Result<Forgetting, StoreError>;
 
-    /// The hosts on which merchants were last served, and their accounts.
+    /// The hosts on which merchants were last served that were not removed since, and the accounts of all.
     async fn holdings(&self) -> Result<Holdings, StoreError>;
 
     /// Records that each of these tenants is served with this configuration from now on, on these hosts and on no
@@ -144,7 +144,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// The configurations that a merchant was last served with in each mode, the latest one first: its file may be
     /// unreadable now.
-    async fn served_configs(&self, merchant: &MerchantId) -> Result<Vec<String>, StoreError>;
+    async fn served_configs(&self, merchant: &MerchantId) -> Result<Vec<ServedConfig>, StoreError>;
+
+    /// Records that no merchant but these has a file any more.
+    async fn remove_served_but(&self, present: Vec<MerchantId>) -> Result<(), StoreError>;
 
     /// Whether writes are durable now: by the last write, or by a small one that is made as a trial. It belongs to no
     /// tenant.

@@ -21,6 +21,15 @@ pub struct ServedTenant {
     pub config: String,
 }
 
+/// A configuration that a merchant was last served with in a mode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServedConfig {
+    /// The text of its file.
+    pub config: String,
+    /// Whether the merchant was removed since, or is served in its other mode.
+    pub removed: bool,
+}
+
 /// A host, and the merchant that was last served there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServedHost {

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
+use super::last_good::StoredConfig;
 use super::status::FolderStatus;
 use crate::actors::Directory;
 use crate::config::claims::{HeldAccount, Holders};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::gateway::GatewayConfig;
-use crate::config::tenant::{TenantConfig, TenantSecrets, WebhookSecrets, parse_tenant};
-use crate::config::tenants_dir::{KnownTenants, TenantsRead, read_changed_tenant_files, tenant_files};
+use crate::config::tenant::{TenantConfig, TenantSecrets, WebhookSecrets};
+use crate::config::tenants_dir::{KnownTenants, read_changed_tenant_files, tenant_files};
 use crate::config::usable::{UsableMerchant, usable};
 use crate::delivery::Receiver;
 use crate::domain::checkout::model::Priority;
@@ -25,7 +26,7 @@ use crate::domain::merchant::{MerchantStatus, MerchantView};
 use crate::domain::time::Timestamp;
 use crate::payments::{Dependencies, MerchantSetup, Payee};
 use crate::ports::Environment;
-use crate::store::{Holdings, ServedTenant, StoreError, UndecidedPayments};
+use crate::store::{Holdings, ServedTenant, StoreError};
 
 /// The number of merchants whose work takes so long that its progress is logged.
 const MANY: usize = 1000;
@@ -35,36 +36,39 @@ const FIRST_GENERATION: u64 = 1;
 
 /// The folder of merchants, and what of it is served.
 pub struct Folder {
-    config: Arc<GatewayConfig>,
-    environment: Arc<dyn Environment>,
+    pub(super) config: Arc<GatewayConfig>,
+    pub(super) environment: Arc<dyn Environment>,
     directory: Arc<Directory>,
-    deps: Arc<Dependencies>,
+    pub(super) deps: Arc<Dependencies>,
     /// The configuration that each merchant is served with. Held during a reload, so that there is one at a time.
-    served: Mutex<BTreeMap<MerchantId, ServedMerchant>>,
+    served: Mutex<Served>,
     status: ArcSwap<FolderStatus>,
 }
 
+/// The merchants that are served.
+pub(super) type Served = BTreeMap<MerchantId, ServedMerchant>;
+
 /// The configuration that a merchant is served with.
-struct ServedMerchant {
-    tenant: Arc<TenantConfig>,
+pub(super) struct ServedMerchant {
+    pub(super) tenant: Arc<TenantConfig>,
     secrets: TenantSecrets,
     generation: u64,
 }
 
 /// The content of the folder.
-struct FolderRead {
-    usable: Vec<UsableMerchant>,
-    problems: Vec<Diagnostic>,
+pub(super) struct FolderRead {
+    pub(super) usable: Vec<UsableMerchant>,
+    pub(super) problems: Vec<Diagnostic>,
     /// The merchants that have a file, whatever is in it.
-    present: BTreeSet<MerchantId>,
+    pub(super) present: BTreeSet<MerchantId>,
     /// Those whose file is not valid.
-    unread: BTreeMap<MerchantId, PathBuf>,
+    pub(super) unread: BTreeMap<MerchantId, PathBuf>,
     /// Whether a file can be applied later, as it is.
-    waits: bool,
+    pub(super) waits: bool,
 }
 
 /// Why the folder was not read.
-enum NotRead {
+pub(super) enum NotRead {
     Folder(Diagnostic),
     /// The process stops.
     Lost,
@@ -97,7 +101,10 @@ impl Folder {
         let known = served.values().map(|now| (now.tenant.file().to_path_buf(), Arc::clone(&now.tenant)));
         let undecided = self.deps.store.undecided_payments().await?;
         let read = match self.read(&holders, known.collect()).await {
-            Ok(read) => self.with_last_good(without_early_modes(read, &undecided), (&holders, &served)).await,
+            Ok(read) => {
+                let read = self.hold_back_modes(read, &undecided, &served).await;
+                self.with_last_good(read, &holders, &served).await
+            }
             Err(problem) => Err(problem),
         };
         let FolderRead { usable, problems, present, waits, .. } = match read {
@@ -105,11 +112,17 @@ impl Folder {
             Err(NotRead::Folder(problem)) => return Ok(self.publish((vec![problem], true), &served)),
             Err(NotRead::Lost) => return Ok(self.status()),
         };
+        let wanted: BTreeSet<Tenant> = usable.iter().map(|merchant| merchant.tenant.tenant()).collect();
         let changed: Vec<UsableMerchant> = usable
             .into_iter()
             .filter(|merchant| served.get(merchant.tenant.id()).is_none_or(|now| now.differs_from(merchant)))
             .collect();
+        if served.is_empty() {
+            self.forget_configs_but(&present).await;
+        }
         self.remember(&changed).await;
+        // Before the removals: what a merchant is doing while it is removed may not be in the store yet.
+        let finished = self.finish_removed(&wanted, &present, &served).await;
         let new = changed.iter().filter(|merchant| !served.contains_key(merchant.tenant.id()));
         claim_accounts(&self.deps, new, &holders);
         let mut complete = !waits;
@@ -120,8 +133,6 @@ impl Folder {
             }
             complete &= self.apply(merchant, &mut served).await;
         }
-        // Before the removals: what a merchant is doing while it is removed may not be in the store yet.
-        let finished = self.finish_removed((&present, &served)).await;
         complete &= self.remove_all_but(&present, &mut served).await;
         self.directory.forget_hosts();
         let status = self.publish((problems, complete), &served);
@@ -147,75 +158,8 @@ impl Folder {
         .await
     }
 
-    /// Replaces each configuration that cannot be used by the merchant's last good one, so that it keeps what it has: a
-    /// changed file that claims it is then wrong itself, and its merchant keeps its own last good one.
-    async fn with_last_good(
-        &self,
-        mut read: FolderRead,
-        (holders, served): (&Holders, &BTreeMap<MerchantId, ServedMerchant>),
-    ) -> Result<FolderRead, NotRead> {
-        let mut replaced: BTreeSet<MerchantId> = BTreeSet::new();
-        loop {
-            let usable_ids: BTreeSet<&MerchantId> =
-                read.usable.iter().map(|merchant| merchant.tenant.id()).collect();
-            let is_wrong = |id: &&MerchantId| !usable_ids.contains(id) && !replaced.contains(*id);
-            let wrong: Vec<MerchantId> = read.present.iter().filter(is_wrong).cloned().collect();
-            let last_good = self.last_good(&wrong, served).await;
-            replaced.extend(wrong);
-            if last_good.is_empty() {
-                return Ok(read);
-            }
-            let mut unread = read.unread.clone();
-            unread.retain(|id, _| last_good.iter().all(|tenant| tenant.id() != id));
-            let tenants = read.usable.into_iter().map(|merchant| merchant.tenant).chain(last_good).collect();
-            let tenants = TenantsRead { tenants, unread, ..TenantsRead::default() };
-            let (config, environment) = (Arc::clone(&self.config), Arc::clone(&self.environment));
-            let holders = holders.clone();
-            let (usable, found) =
-                blocking(move || Ok(usable(tenants, &config, environment.as_ref(), &holders))).await?;
-            read.usable = usable;
-            let of_replaced = |problem: &Diagnostic| {
-                let id = problem.file.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
-                id.is_some_and(|id: MerchantId| replaced.contains(&id))
-            };
-            read.problems.extend(found.into_iter().filter(|problem| !of_replaced(problem)));
-        }
-    }
-
-    /// The last good configurations of merchants: those that are served, else those that the store has.
-    async fn last_good(
-        &self,
-        merchants: &[MerchantId],
-        served: &BTreeMap<MerchantId, ServedMerchant>,
-    ) -> Vec<Arc<TenantConfig>> {
-        let mut found = Vec::new();
-        for id in merchants {
-            match served.get(id) {
-                Some(now) => found.push(Arc::clone(&now.tenant)),
-                None => found.extend(self.stored(id).await.into_iter().next().map(Arc::new)),
-            }
-        }
-        found
-    }
-
-    /// The configurations of a merchant that the store has, one for each mode, the latest one first.
-    async fn stored(&self, merchant: &MerchantId) -> Vec<TenantConfig> {
-        let file = self.config.tenants.dir.join(format!("{merchant}.toml"));
-        match self.deps.store.served_configs(merchant).await {
-            Ok(texts) => texts.iter().filter_map(|text| parse_tenant(&file, text).ok()).collect(),
-            Err(error) => {
-                tracing::warn!(%merchant, cause = %error, "served_config_not_read");
-                Vec::new()
-            }
-        }
-    }
-
     /// Returns whether the configuration is in use.
-    async fn apply(
-        &self,
-        merchant: UsableMerchant,
-        served: &mut BTreeMap<MerchantId, ServedMerchant>,
-    ) -> bool {
+    async fn apply(&self, merchant: UsableMerchant, served: &mut Served) -> bool {
         let id = merchant.tenant.id().clone();
         let generation = served.get(&id).map_or(FIRST_GENERATION, |now| now.generation + 1);
         let UsableMerchant { tenant, secrets } = merchant;
@@ -228,6 +172,7 @@ impl Folder {
             }
             let (earlier_mode, mode) = (earlier.mode().into_str(), tenant.mode().into_str());
             tracing::warn!(merchant = %id, earlier_mode, mode, "tenant_mode_changed");
+            served.remove(&id);
         }
         if !self.directory.apply(&setup((&tenant, &secrets), generation)).await {
             tracing::error!(merchant = %id, generation, "tenant_not_applied");
@@ -244,13 +189,12 @@ impl Folder {
     }
 
     /// Removes the merchants that have no file any more; returns whether all are.
-    async fn remove_all_but(
-        &self,
-        present: &BTreeSet<MerchantId>,
-        served: &mut BTreeMap<MerchantId, ServedMerchant>,
-    ) -> bool {
+    async fn remove_all_but(&self, present: &BTreeSet<MerchantId>, served: &mut Served) -> bool {
         let mut complete = true;
         let gone: Vec<MerchantId> = served.keys().filter(|id| !present.contains(*id)).cloned().collect();
+        if !gone.is_empty() {
+            self.forget_configs_but(present).await;
+        }
         for merchant in gone {
             let Some(ServedMerchant { tenant, secrets, generation }) = served.get(&merchant) else {
                 continue;
@@ -266,11 +210,21 @@ impl Folder {
         complete
     }
 
-    /// Lets what merchants without a file, or with another mode now, have begun end, with their last good configurations, also where an earlier
-    /// process began it. Those that have nothing left are forgotten.
+    /// The store's last good configurations of merchants without a file are kept only to end what they have begun.
+    async fn forget_configs_but(&self, present: &BTreeSet<MerchantId>) {
+        if let Err(error) = self.deps.store.remove_served_but(present.iter().cloned().collect()).await {
+            tracing::warn!(cause = %error, "served_tenants_not_kept");
+        }
+    }
+
+    /// Lets what merchants without a file, or with another mode now, have begun end, with their last good
+    /// configurations, also where an earlier process began it. Those that have nothing left are forgotten. `wanted` are
+    /// the tenants that will be served.
     async fn finish_removed(
         &self,
-        (present, served): (&BTreeSet<MerchantId>, &BTreeMap<MerchantId, ServedMerchant>),
+        wanted: &BTreeSet<Tenant>,
+        present: &BTreeSet<MerchantId>,
+        served: &Served,
     ) -> Result<(), StoreError> {
         let mut unfinished: BTreeSet<Tenant> = BTreeSet::new();
         let ever = Timestamp::from_millis(i64::MAX);
@@ -278,24 +232,29 @@ impl Folder {
             unfinished.extend(self.deps.store.tenants_with_due_sessions(ever, priority).await?);
         }
         unfinished.extend(self.deps.outbox.tenants_with_due_events(ever).await?);
+        let frozen = self.deps.store.undecided_payments().await?;
+        unfinished.extend(frozen.into_iter().map(|found| found.tenant));
         self.directory.forget_removed(&unfinished);
-        let is_gone = |tenant: &Tenant| match served.get(&tenant.merchant) {
-            Some(now) => now.tenant.tenant() != *tenant,
-            None => !present.contains(&tenant.merchant),
-        };
-        unfinished.retain(|tenant| is_gone(tenant) && self.directory.known(tenant).is_none());
+        let is_served =
+            |tenant: &Tenant| served.get(&tenant.merchant).is_some_and(|now| now.tenant.tenant() == *tenant);
+        unfinished.retain(|tenant| {
+            !wanted.contains(tenant) && !is_served(tenant) && self.directory.known(tenant).is_none()
+        });
         for tenant in unfinished {
             let merchant = &tenant.merchant;
-            let stored = self.stored(merchant).await;
-            let Some(last) = stored.into_iter().find(|last| last.tenant() == tenant) else { continue };
+            let is_gone = |stored: &StoredConfig| stored.removed || !present.contains(merchant);
+            let stored = self.stored(merchant).await.into_iter().filter(is_gone);
+            let last = stored.filter_map(StoredConfig::parsed).find(|last| last.tenant() == tenant);
+            let Some(last) = last else { continue };
             match last.resolve_secrets(self.environment.as_ref(), &self.config.secrets.dir) {
                 Ok(secrets) => {
                     self.directory.apply(&removed((&last, &secrets), FIRST_GENERATION)).await;
-                    tracing::warn!(%merchant, "removed_tenant_finishes");
+                    tracing::warn!(%merchant, mode = tenant.mode.into_str(), "removed_tenant_finishes");
                 }
                 Err(problems) => {
                     let cause = problems.first().map(ToString::to_string);
-                    tracing::error!(%merchant, cause, "removed_tenant_cannot_finish");
+                    let mode = tenant.mode.into_str();
+                    tracing::error!(%merchant, mode, cause, "removed_tenant_cannot_finish");
                 }
             }
         }
@@ -303,11 +262,7 @@ impl Folder {
     }
 
     /// Publishes the status, and logs the problems that were not there before.
-    fn publish(
-        &self,
-        (problems, complete): (Vec<Diagnostic>, bool),
-        served: &BTreeMap<MerchantId, ServedMerchant>,
-    ) -> Arc<FolderStatus> {
+    fn publish(&self, (problems, complete): (Vec<Diagnostic>, bool), served: &Served) -> Arc<FolderStatus> {
         let tenants = served.values().map(|now| Arc::clone(&now.tenant)).collect();
         let status = Arc::new(FolderStatus { merchants: tenants, problems, complete });
         let before = self.status.swap(Arc::clone(&status)).said();
@@ -338,33 +293,8 @@ impl Folder {
     }
 }
 
-/// Leaves out the merchants whose mode is changed while payments of the earlier mode are undecided.
-fn without_early_modes(mut read: FolderRead, undecided: &[UndecidedPayments]) -> FolderRead {
-    let problems = &mut read.problems;
-    let mut waits = false;
-    read.usable.retain(|UsableMerchant { tenant, .. }| {
-        let is_of_other_mode = |found: &&UndecidedPayments| {
-            found.tenant.merchant == *tenant.id() && found.tenant.mode != tenant.mode()
-        };
-        let Some(UndecidedPayments { tenant: earlier, session, count }) =
-            undecided.iter().find(is_of_other_mode)
-        else {
-            return true;
-        };
-        waits = true;
-        let (new, earlier) = (tenant.mode().into_str(), earlier.mode.into_str());
-        let payments = if *count == 1 { "1 payment".to_owned() } else { format!("{count} payments") };
-        problems.push(tenant.place("mode").problem(
-            format!("is \"{new}\" now, and {payments} in {earlier} mode are not decided yet, such as that of {session}"),
-            format!("wait: the change is applied once they are decided, for which the {earlier} key must stay where it is; or write \"{earlier}\" again"),
-        ));
-        false
-    });
-    FolderRead { waits, ..read }
-}
-
 /// Runs work that may block, and waits for its result.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, NotRead> + Send + 'static,
 ) -> Result<T, NotRead> {
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(NotRead::Lost))

@@ -4,6 +4,7 @@
 //! merchant goes on with its last good configuration, and no other merchant is affected.
 
 mod folder;
+mod last_good;
 mod status;
 mod watch;
 

@@ -11,19 +11,22 @@ use serde::Deserialize;
 use super::Admin;
 use super::problem::Problem;
 use crate::actors::MerchantHandle;
+use crate::domain::ids::{MerchantId, Tenant};
 
 /// A caller that has sent the token.
 pub(super) struct Operator {
     admin: web::Data<Admin>,
 }
 
-/// The query parameter of every request.
+/// The query parameters of every request.
 const TENANT: &str = "tenant";
+const MODE: &str = "mode";
 
-/// The merchant of a request: `?tenant=harbor-coffee`.
+/// The merchant of a request: `?tenant=harbor-coffee`, in the mode that it is served in, or in the one of `&mode=live`.
 #[derive(Deserialize)]
 struct About {
     tenant: String,
+    mode: Option<String>,
 }
 
 impl Operator {
@@ -36,8 +39,8 @@ impl Operator {
     pub(super) fn merchant(&self, request: &HttpRequest, known: &[&str]) -> Result<MerchantHandle, Problem> {
         let mut seen: Vec<String> = Vec::new();
         for (name, _) in url::form_urlencoded::parse(request.query_string().as_bytes()) {
-            if name != TENANT && !known.contains(&name.as_ref()) {
-                let names: Vec<&str> = std::iter::once(TENANT).chain(known.iter().copied()).collect();
+            if name != TENANT && name != MODE && !known.contains(&name.as_ref()) {
+                let names: Vec<&str> = [TENANT, MODE].into_iter().chain(known.iter().copied()).collect();
                 let (name, names) = (name.escape_debug(), names.join(", "));
                 return Err(Problem::invalid(format!(
                     "\"{name}\" is no query parameter here; known are {names}"
@@ -53,9 +56,17 @@ impl Operator {
         let about = web::Query::<About>::from_query(request.query_string()).map_err(|_| {
             Problem::invalid("name the merchant as a query parameter, such as ?tenant=harbor-coffee")
         })?;
-        let id = about.tenant.parse().ok();
-        id.and_then(|id| self.admin.directory.by_id(&id))
-            .ok_or_else(|| Problem::not_found("no merchant of this id is served here"))
+        let directory = &self.admin.directory;
+        let id: Option<MerchantId> = about.tenant.parse().ok();
+        let merchant = match (id, about.mode.as_deref()) {
+            (Some(id), None) => directory.by_id(&id),
+            (Some(merchant), Some(mode)) => {
+                let mode = mode.parse().map_err(|_| Problem::invalid("mode is \"test\" or \"live\""))?;
+                directory.known(&Tenant { merchant, mode })
+            }
+            (None, _) => None,
+        };
+        merchant.ok_or_else(|| Problem::not_found("no merchant of this id is served here"))
     }
 }
 

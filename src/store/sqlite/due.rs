@@ -68,9 +68,13 @@ pub(super) async fn undecided(readers: SqlitePool) -> Result<Vec<UndecidedPaymen
     let read = |(merchant, mode, session, count): (String, String, String, i64)| {
         let tenant = rows::tenant("an undecided payment", &merchant, &mode)?;
         let session = rows::id("an undecided payment", &session)?;
-        Ok(UndecidedPayments { tenant, session, count: count.unsigned_abs() })
+        Ok::<_, StoreError>(UndecidedPayments { tenant, session, count: count.unsigned_abs() })
     };
-    rows.into_iter().map(read).collect()
+    // One unreadable row must not hold up the other merchants.
+    let readable = rows.into_iter().map(read).filter_map(|found| {
+        found.inspect_err(|error| tracing::error!(cause = %error, "undecided_payment_unreadable")).ok()
+    });
+    Ok(readable.collect())
 }
 
 /// A tenant's due sessions, the longest due first: fewer than the limit only if there are no more.

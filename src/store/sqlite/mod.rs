@@ -45,14 +45,15 @@ use tokio::sync::{mpsc, oneshot};
 use self::restores::Restores;
 use self::retention::Removal;
 use self::rows::Encoded;
+use self::served::ServedChange;
 use self::writer::{Job, PendingReply, Write, Writer};
 use self::writing::Writing;
 use super::{
     AttemptRow, Claim, Commit, CommitError, DeliveriesQuery, Delivery, DeliveryResult, DeliveryState,
     DueQuery, DueSession, Erasure, EventState, FlagsQuery, Forgetting, Holdings, Inbox, KeptAccount,
     KeptEvent, KeptFlag, Loaded, OrdersPage, OrdersQuery, Outbox, RefundRow, Resolution, RestoreMarker,
-    RestoreMarkers, Retention, ServedTenant, Store, StoreError, Swept, UndecidedPayments, Unpaid,
-    UnpaidEnded, UnpaidOpen, VerifiedKey, WaitingEvent,
+    RestoreMarkers, Retention, ServedConfig, ServedTenant, Store, StoreError, Swept, UndecidedPayments,
+    Unpaid, UnpaidEnded, UnpaidOpen, VerifiedKey, WaitingEvent,
 };
 use crate::domain::checkout::model::{Flag, NotBegun, PlacedOrder, Priority, TimelineEntry, Version};
 use crate::domain::ids::{
@@ -275,11 +276,15 @@ impl Store for SqliteStore {
     }
 
     async fn serve_tenants(&self, served: Vec<ServedTenant>, now: Timestamp) -> Result<(), StoreError> {
-        self.write(|asked| Write::Served(served, now, asked)).await
+        self.write(|asked| Write::Served(ServedChange::Serve(served, now), asked)).await
     }
 
-    async fn served_configs(&self, merchant: &MerchantId) -> Result<Vec<String>, StoreError> {
+    async fn served_configs(&self, merchant: &MerchantId) -> Result<Vec<ServedConfig>, StoreError> {
         self.read(served::configs(self.readers.clone(), merchant.clone())).await
+    }
+
+    async fn remove_served_but(&self, present: Vec<MerchantId>) -> Result<(), StoreError> {
+        self.write(|asked| Write::Served(ServedChange::RemoveBut(present), asked)).await
     }
 
     async fn writable(&self) -> Result<(), StoreError> {

@@ -11,7 +11,9 @@ use super::reader::failed;
 use super::rows;
 use crate::domain::ids::{AccountId, MerchantId, Tenant};
 use crate::domain::time::Timestamp;
-use crate::store::{Forgetting, Holdings, KeptAccount, ServedHost, ServedTenant, StoreError, VerifiedKey};
+use crate::store::{
+    Forgetting, Holdings, KeptAccount, ServedConfig, ServedHost, ServedTenant, StoreError, VerifiedKey,
+};
 
 #[derive(sqlx::FromRow)]
 struct AccountRecord {
@@ -22,13 +24,15 @@ struct AccountRecord {
     verified_by_stripe: bool,
 }
 
+/// The hosts of merchants that were not removed.
+const HOSTS_HELD: &str = "SELECT host, tenant, mode, since FROM served_hosts
+     WHERE tenant NOT IN (SELECT tenant FROM served_configs GROUP BY tenant HAVING min(removed) = 1)
+     ORDER BY host";
+
 /// All hosts and accounts, from one moment or from moments close together.
 pub(super) async fn holdings(readers: SqlitePool) -> Result<Holdings, StoreError> {
     let hosts: Vec<(String, String, String, i64)> =
-        sqlx::query_as("SELECT host, tenant, mode, since FROM served_hosts ORDER BY host")
-            .fetch_all(&readers)
-            .await
-            .map_err(failed)?;
+        sqlx::query_as(HOSTS_HELD).fetch_all(&readers).await.map_err(failed)?;
     let accounts: Vec<AccountRecord> = sqlx::query_as(
         "SELECT tenant, mode, account, key_fingerprint, verified_by_stripe FROM accounts ORDER BY tenant, mode",
     )
@@ -50,20 +54,66 @@ pub(super) async fn holdings(readers: SqlitePool) -> Result<Holdings, StoreError
 }
 
 /// The configurations that a merchant was last served with, the latest one first.
-pub(super) async fn configs(readers: SqlitePool, merchant: MerchantId) -> Result<Vec<String>, StoreError> {
-    sqlx::query_scalar("SELECT config FROM served_configs WHERE tenant = ?1 ORDER BY since DESC, mode")
-        .bind(merchant.as_str())
-        .fetch_all(&readers)
-        .await
-        .map_err(failed)
+pub(super) async fn configs(
+    readers: SqlitePool,
+    merchant: MerchantId,
+) -> Result<Vec<ServedConfig>, StoreError> {
+    let rows: Vec<(String, bool)> = sqlx::query_as(
+        "SELECT config, removed FROM served_configs WHERE tenant = ?1 ORDER BY removed, since DESC, mode",
+    )
+    .bind(merchant.as_str())
+    .fetch_all(&readers)
+    .await
+    .map_err(failed)?;
+    Ok(rows.into_iter().map(|(config, removed)| ServedConfig { config, removed }).collect())
 }
 
-/// How many tenants one statement records.
-const AT_ONCE: usize = 500;
+/// A change of which merchants are served.
+#[derive(Debug)]
+pub(super) enum ServedChange {
+    /// These are served from now on.
+    Serve(Vec<ServedTenant>, Timestamp),
+    /// No merchant but these has a file any more.
+    RemoveBut(Vec<MerchantId>),
+}
 
-const CONFIGS: &str = "INSERT INTO served_configs (tenant, mode, config, since)
-     SELECT value ->> 'tenant', value ->> 'mode', value ->> 'config', ?2 FROM json_each(?1) WHERE true
-     ON CONFLICT (tenant, mode) DO UPDATE SET config = excluded.config, since = excluded.since";
+/// Records a change.
+pub(super) async fn change(
+    connection: &mut SqliteConnection,
+    change: &ServedChange,
+) -> Result<(), Failure<StoreError>> {
+    match change {
+        ServedChange::Serve(served, now) => serve(connection, served, *now).await,
+        ServedChange::RemoveBut(present) => remove_but(connection, present).await,
+    }
+}
+
+/// Records that no merchant but these has a file any more.
+async fn remove_but(
+    connection: &mut SqliteConnection,
+    present: &[MerchantId],
+) -> Result<(), Failure<StoreError>> {
+    let present: Vec<&str> = present.iter().map(MerchantId::as_str).collect();
+    sqlx::query(
+        "UPDATE served_configs SET removed = 1
+          WHERE removed = 0 AND tenant NOT IN (SELECT value FROM json_each(?1))",
+    )
+    .bind(Value::from(present).to_string())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// How many tenants one statement records, and how many bytes of their configurations, beyond the first of them.
+const AT_ONCE: usize = 500;
+const BYTES_AT_ONCE: usize = 4 * 1024 * 1024;
+
+const CONFIGS: &str = "INSERT INTO served_configs (tenant, mode, config, since, removed)
+     SELECT value ->> 'tenant', value ->> 'mode', value ->> 'config', ?2, 0 FROM json_each(?1) WHERE true
+     ON CONFLICT (tenant, mode) DO UPDATE SET config = excluded.config, since = excluded.since, removed = 0";
+
+const OTHER_MODES: &str = "UPDATE served_configs SET removed = 1 FROM json_each(?1) AS served
+     WHERE served_configs.tenant = served.value ->> 'tenant' AND served_configs.mode <> served.value ->> 'mode'";
 
 const KNOWN_HOSTS: &str = "SELECT host, served_hosts.tenant, served_hosts.mode
      FROM json_each(?1) AS served
@@ -75,12 +125,15 @@ const HOSTS: &str = "INSERT INTO served_hosts (host, tenant, mode, since)
 
 /// Records that each tenant is served with its configuration from now on, on its hosts and on no other. A statement
 /// records many tenants, since a gateway may start with thousands.
-pub(super) async fn serve(
+async fn serve(
     connection: &mut SqliteConnection,
     served: &[ServedTenant],
     now: Timestamp,
 ) -> Result<(), Failure<StoreError>> {
-    for served in served.chunks(AT_ONCE) {
+    let mut rest = served;
+    while !rest.is_empty() {
+        let (served, later) = rest.split_at(chunk(rest));
+        rest = later;
         let key = |tenant: &Tenant| (tenant.merchant.as_str().to_owned(), tenant.mode.into_str());
         let tenants: Vec<Value> = served
             .iter()
@@ -91,6 +144,7 @@ pub(super) async fn serve(
             .collect();
         let tenants = Value::from(tenants).to_string();
         sqlx::query(CONFIGS).bind(&tenants).bind(now.as_millis()).execute(&mut *connection).await?;
+        sqlx::query(OTHER_MODES).bind(&tenants).execute(&mut *connection).await?;
         let known: Vec<(String, String, String)> =
             sqlx::query_as(KNOWN_HOSTS).bind(&tenants).fetch_all(&mut *connection).await?;
         let wanted: BTreeMap<&str, (String, &str)> = served
@@ -118,6 +172,16 @@ pub(super) async fn serve(
         sqlx::query(HOSTS).bind(&new).bind(now.as_millis()).execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+/// How many of these tenants one statement records; at least one.
+fn chunk(tenants: &[ServedTenant]) -> usize {
+    let mut bytes = 0;
+    let fits = tenants.iter().take(AT_ONCE).take_while(|tenant| {
+        bytes += tenant.config.len();
+        bytes <= BYTES_AT_ONCE
+    });
+    fits.count().max(1)
 }
 
 /// The session of an undecided payment or refund on an account, or of a payment that is still to be read. In the last

@@ -16,6 +16,7 @@ use super::failure::Failure;
 use super::open::OpenedStore;
 use super::retention::Removal;
 use super::rows::Encoded;
+use super::served::ServedChange;
 use super::writing::{self, Writing};
 use super::{inbox, journal, keys, outbox, restores, retention, served};
 use crate::domain::checkout::model::{Flag, NotBegun, Version};
@@ -24,7 +25,7 @@ use crate::domain::order_event::{OrderEvent, Sequence};
 use crate::domain::time::Timestamp;
 use crate::store::{
     Claim, CommitError, Delivery, DeliveryResult, Erasure, EventState, Forgetting, KeptAccount, KeptEvent,
-    KeptFlag, Resolution, ServedTenant, StoreError, Swept,
+    KeptFlag, Resolution, StoreError, Swept,
 };
 
 /// The most jobs in one transaction.
@@ -46,7 +47,7 @@ pub(super) enum Write {
     Account(Box<(Tenant, KeptAccount)>, PendingReply<AccountId, StoreError>),
     ForgetAccount(Box<(Tenant, AccountId)>, PendingReply<Forgetting, StoreError>),
     /// Hosts that tenants are served on.
-    Served(Vec<ServedTenant>, Timestamp, PendingReply<(), StoreError>),
+    Served(ServedChange, PendingReply<(), StoreError>),
     Resolution(Box<(Tenant, FlagId, Resolution)>, PendingReply<Option<KeptFlag>, StoreError>),
     /// A flag without a session.
     Flag(Box<(Tenant, Flag)>, PendingReply<bool, StoreError>),
@@ -170,7 +171,7 @@ impl Writer {
                 Write::Commit(_, asked) => asked.send(transaction),
                 Write::Account(_, asked) => asked.send(transaction),
                 Write::ForgetAccount(_, asked) => asked.send(transaction),
-                Write::Served(_, _, asked) => asked.send(transaction),
+                Write::Served(_, asked) => asked.send(transaction),
                 Write::Resolution(_, asked) => asked.send(transaction),
                 Write::NotBegun(_, asked)
                 | Write::Reconciled(_, asked)
@@ -220,8 +221,8 @@ impl Writer {
                     let applied = served::forget_account(&mut savepoint, forgetting).await;
                     asked.answer = Some(release(savepoint, applied).await?);
                 }
-                Write::Served(served, now, asked) => {
-                    let applied = served::serve(&mut savepoint, served, *now).await;
+                Write::Served(change, asked) => {
+                    let applied = served::change(&mut savepoint, change).await;
                     asked.answer = Some(release(savepoint, applied).await?);
                 }
                 Write::Resolution(resolving, asked) => {

@@ -174,6 +174,28 @@ async fn a_next_key_replaces_the_present_one_without_a_pause() {
 }
 
 #[tokio::test]
+async fn a_next_key_never_decides_which_account_is_paid() {
+    let world = TestGateway::start();
+    world.emulator.add_account(&account(NEW_ACCOUNT, NEW_KEY, true, NETWORK)).unwrap();
+    let elsewhere = account("acct_elsewhere", "sk_test_elsewhere1", true, "profile_test_elsewhere");
+    world.emulator.add_account(&elsewhere).unwrap();
+    let silent = account("acct_silent", "rk_test_silent1", false, "profile_test_silent");
+    world.emulator.add_account(&silent).unwrap();
+    world.put_secret(NEW_SHOP, "stripe-key", NEW_KEY);
+    for (index, next) in ["sk_test_elsewhere1", "rk_test_silent1"].into_iter().enumerate() {
+        // A new merchant, whose account is not known yet, with both keys from its first moment on.
+        world.put_secret(NEW_SHOP, "next-key", next);
+        world.put_tenant(
+            NEW_SHOP,
+            &new_shop().replace("[stripe]", "[stripe]\nnext_secret_key = \"file:next-key\""),
+        );
+        world.wait_for("\"next_stripe_key_not_used\"", index + 1);
+        buys(&world, &world.client_of(NEW_SHOP, Speaks::Modern), NEW_ACCOUNT).await;
+    }
+    assert_eq!(world.log().matches("\"stripe_key_replaced\"").count(), 0);
+}
+
+#[tokio::test]
 async fn a_key_of_another_account_stops_payments_and_charges_nothing() {
     let world = with_new_shop();
     let client = world.client_of(NEW_SHOP, Speaks::Modern);

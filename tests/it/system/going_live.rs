@@ -1,10 +1,10 @@
 //! A merchant is taken on by a file, tested, and taken live, while the gateway runs.
 
 use serde_json::{Value, json};
-use stripe_emulator::{HoldPoint, HostedOutcome};
+use stripe_emulator::{Fault, FaultPlan, HoldPoint, HostedOutcome, RequestKind};
 
 use super::webhooks::{event, signature};
-use crate::support::client::{Client, Speaks, total};
+use crate::support::client::{Client, Speaks, session_name, total};
 use crate::support::live::{
     self, ACCOUNT, HOST, LIVE_KEY, SHOP, TEST_KEY, live_file, put_live_secrets, test_file,
 };
@@ -270,4 +270,77 @@ async fn a_live_shop_is_paid_on_stripes_page() {
     let permalink = seen["order"]["permalink_url"].as_str().unwrap();
     assert!(permalink.starts_with(&format!("https://{HOST}/orders/")), "{permalink}");
     assert_eq!(world.ledger().iter().map(|entry| entry.livemode).collect::<Vec<_>>(), [true]);
+}
+
+#[tokio::test]
+async fn a_removed_live_shop_does_not_come_back_by_a_test_file() {
+    let mut world = live_world();
+    let shop = world.client_on(HOST, Speaks::Modern);
+    let frozen = shop.ready_checkout().await;
+    let hold = world.emulator.hold_next_payment(HoldPoint::AfterEffect);
+    let (id, token) = (frozen["id"].clone(), live::token_of(&world, ACCOUNT, total(&frozen)));
+    let paying = tokio::spawn(async move { shop.pay_unheard(&id, &token).await });
+    hold.reached().await;
+    world.kill();
+    drop(paying.await);
+    std::fs::remove_file(world.tenant_file(SHOP)).unwrap();
+
+    // Its payment is not decided while Stripe does not answer. A broken file and one in test mode open nothing live.
+    world.emulator.set_faults(FaultPlan::none().next(
+        RequestKind::CreateIntent,
+        Fault::ErrorBefore { should_retry: None },
+        1000,
+    ));
+    hold.release();
+    world.start_until("removed_tenant_finishes", 1);
+    let shop = world.client_on(HOST, Speaks::Modern);
+    let status = || async { shop.http.get(&shop.url).send().await.unwrap().status().as_u16() };
+    world.put_tenant(SHOP, "name = ");
+    reloaded(&world).await;
+    assert_eq!(status().await, 404);
+    world.put_secret(SHOP, "stripe-key", TEST_KEY);
+    world.put_tenant(SHOP, &test_file());
+    assert_eq!(reloaded(&world).await, Vec::<String>::new());
+    assert_eq!(status().await, 404);
+    let sheet = world.client_of(SHOP, Speaks::Modern).ready_checkout().await;
+    assert_eq!(sheet["payment_mode"], "test", "{sheet}");
+
+    // An operator still reaches what was begun in live mode.
+    let session = session_name(&frozen["id"]);
+    let path = |mode: &str| format!("sessions/{session}?tenant={SHOP}{mode}");
+    assert_eq!(Operator::of(&world).get(&path("")).await.0, 404);
+    let (status, shown) = Operator::of(&world).get(&path("&mode=live")).await;
+    assert_eq!((status, shown["state"].as_str()), (200, Some("charging")), "{shown}");
+    assert_eq!(Operator::of(&world).get(&path("&mode=real")).await.0, 400);
+}
+
+#[tokio::test]
+async fn a_shop_whose_mode_was_changed_is_served_after_a_restart() {
+    let mut world = world();
+    world.put_secret(SHOP, "stripe-key", TEST_KEY);
+    world.put_tenant(SHOP, &test_file());
+    world.wait_for("\"stripe_account_known\"", 3);
+    let preview = world.client_of(SHOP, Speaks::Modern);
+    buys_in_test(&world, &preview).await;
+    preview.ready_checkout().await;
+    put_live_secrets(&world);
+    world.put_tenant(SHOP, &live_file());
+    world.wait_for("\"tenant_mode_changed\"", 1);
+    for _ in 0..2 {
+        assert_eq!(world.terminate(), Some(0));
+        world.start_until("\"tenant_opened\"", 3);
+        assert_eq!(reloaded(&world).await, Vec::<String>::new());
+        world.wait_for("\"stripe_account_known\"", 3);
+        buys_live(&world, &world.client_on(HOST, Speaks::Modern)).await;
+    }
+
+    // And back, with what is open in live mode.
+    world.client_on(HOST, Speaks::Modern).ready_checkout().await;
+    world.put_secret(SHOP, "stripe-key", TEST_KEY);
+    world.put_tenant(SHOP, &test_file());
+    world.wait_for("\"tenant_mode_changed\"", 1);
+    assert_eq!(world.terminate(), Some(0));
+    world.start_until("\"tenant_opened\"", 3);
+    world.wait_for("\"stripe_account_known\"", 3);
+    buys_in_test(&world, &world.client_of(SHOP, Speaks::Modern)).await;
 }

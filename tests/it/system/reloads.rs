@@ -53,6 +53,15 @@ impl Model {
         let mut wanted: [Option<Config>; MERCHANTS] = [None; MERCHANTS];
         let mut may_fall_back = [false; MERCHANTS];
         for (merchant, file) in files.iter().enumerate() {
+            if *file == File::Gone {
+                // What is removed holds nothing, and does not come back by a broken file.
+                self.last_good[merchant] = None;
+                for owner in
+                    self.owners.iter_mut().filter(|owner| owner.is_some_and(|(owner, _)| owner == merchant))
+                {
+                    *owner = None;
+                }
+            }
             (wanted[merchant], may_fall_back[merchant]) = match file {
                 File::Gone => (None, false),
                 File::Broken => (self.last_good[merchant], false),

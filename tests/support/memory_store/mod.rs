@@ -28,7 +28,7 @@ use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
     AttemptChange, AttemptRow, Commit, CommitError, Delivery, DueQuery, DueSession, FlagsQuery, Forgetting,
     Holdings, KeptAccount, KeptEvent, KeptFlag, ListedOrder, Loaded, OrdersPage, OrdersQuery, RefundRow,
-    Resolution, ServedTenant, Store, StoreError, TokenUse, UndecidedPayments, VerifiedKey,
+    Resolution, ServedConfig, ServedTenant, Store, StoreError, TokenUse, UndecidedPayments, VerifiedKey,
 };
 
 /// A store that forgets when it is dropped.
@@ -281,8 +281,13 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn served_configs(&self, merchant: &MerchantId) -> Result<Vec<String>, StoreError> {
+    async fn served_configs(&self, merchant: &MerchantId) -> Result<Vec<ServedConfig>, StoreError> {
         Ok(self.last_configs(merchant))
+    }
+
+    async fn remove_served_but(&self, present: Vec<MerchantId>) -> Result<(), StoreError> {
+        self.remove_configs_but(&present);
+        Ok(())
     }
 
     async fn writable(&self) -> Result<(), StoreError> {

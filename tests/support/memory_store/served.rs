@@ -5,18 +5,25 @@ use std::collections::BTreeMap;
 use super::{MemoryStore, Shop};
 use merchant_gateway::domain::ids::{AccountId, MerchantId, SessionId, Tenant};
 use merchant_gateway::domain::time::Timestamp;
-use merchant_gateway::store::{EventState, Forgetting, Holdings, ServedHost, ServedTenant};
+use merchant_gateway::store::{EventState, Forgetting, Holdings, ServedConfig, ServedHost, ServedTenant};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Served {
     /// By host.
     hosts: BTreeMap<String, ServedHost>,
-    configs: BTreeMap<Tenant, (Timestamp, String)>,
+    configs: BTreeMap<Tenant, (Timestamp, ServedConfig)>,
 }
 
 impl MemoryStore {
     pub(super) fn all_holdings(&self) -> Holdings {
-        let hosts = self.served().hosts.values().cloned().collect();
+        let served = self.served();
+        let is_removed = |row: &ServedHost| {
+            let mut of_merchant =
+                served.configs.iter().filter(|(tenant, _)| tenant.merchant == row.tenant.merchant).peekable();
+            of_merchant.peek().is_some() && of_merchant.all(|(_, (_, kept))| kept.removed)
+        };
+        let hosts = served.hosts.values().filter(|row| !is_removed(row)).cloned().collect();
+        drop(served);
         let shops = self.shops();
         let account = |(tenant, shop): (&Tenant, &Shop)| Some((tenant.clone(), shop.account.clone()?));
         let mut accounts: Vec<_> = shops.iter().filter_map(account).collect();
@@ -24,18 +31,23 @@ impl MemoryStore {
         Holdings { hosts, accounts }
     }
 
-    pub(super) fn last_configs(&self, merchant: &MerchantId) -> Vec<String> {
+    pub(super) fn last_configs(&self, merchant: &MerchantId) -> Vec<ServedConfig> {
         let served = self.served();
         let of_merchant = served.configs.iter().filter(|(tenant, _)| tenant.merchant == *merchant);
         let mut configs: Vec<_> = of_merchant.collect();
-        configs.sort_by_key(|(tenant, (since, _))| (std::cmp::Reverse(*since), tenant.mode.into_str()));
+        configs.sort_by_key(|(tenant, (since, kept))| {
+            (kept.removed, std::cmp::Reverse(*since), tenant.mode.into_str())
+        });
         configs.into_iter().map(|(_, (_, config))| config.clone()).collect()
     }
 
     pub(super) fn serve(&self, served: Vec<ServedTenant>, now: Timestamp) {
         let mut known = self.served();
         for ServedTenant { tenant, hosts, config } in served {
-            known.configs.insert(tenant.clone(), (now, config));
+            for (other, (_, kept)) in &mut known.configs {
+                kept.removed |= other.merchant == tenant.merchant;
+            }
+            known.configs.insert(tenant.clone(), (now, ServedConfig { config, removed: false }));
             let kept = &mut known.hosts;
             kept.retain(|host, row| row.tenant != tenant || hosts.contains(host));
             for host in hosts {
@@ -43,6 +55,14 @@ impl MemoryStore {
                     kept.insert(host.clone(), ServedHost { host, tenant: tenant.clone(), since: now });
                 }
             }
+        }
+    }
+}
+
+impl MemoryStore {
+    pub(super) fn remove_configs_but(&self, present: &[MerchantId]) {
+        for (tenant, (_, kept)) in &mut self.served().configs {
+            kept.removed |= !present.contains(&tenant.merchant);
         }
     }
 }

@@ -12,8 +12,8 @@ use merchant_gateway::domain::ids::{
 use merchant_gateway::domain::time::Timestamp;
 use merchant_gateway::store::{
     AttemptRow, Commit, CommitError, DueQuery, DueSession, FlagsQuery, Forgetting, Holdings, KeptAccount,
-    KeptFlag, Loaded, OrdersPage, OrdersQuery, RefundRow, Resolution, ServedTenant, Store, StoreError,
-    UndecidedPayments, VerifiedKey,
+    KeptFlag, Loaded, OrdersPage, OrdersQuery, RefundRow, Resolution, ServedConfig, ServedTenant, Store,
+    StoreError, UndecidedPayments, VerifiedKey,
 };
 use test_support::memory_store::MemoryStore;
 use tokio::time::sleep;
@@ -266,8 +266,12 @@ impl Store for FlakyStore {
         self.answer(self.rows.serve_tenants(served, now)).await
     }
 
-    async fn served_configs(&self, merchant: &MerchantId) -> Result<Vec<String>, StoreError> {
+    async fn served_configs(&self, merchant: &MerchantId) -> Result<Vec<ServedConfig>, StoreError> {
         self.answer(self.rows.served_configs(merchant)).await
+    }
+
+    async fn remove_served_but(&self, present: Vec<MerchantId>) -> Result<(), StoreError> {
+        self.answer(self.rows.remove_served_but(present)).await
     }
 
     async fn writable(&self) -> Result<(), StoreError> {

@@ -9,9 +9,9 @@ use super::{OTHER_KEY, SHOP_KEY, SHOP_LIVE_KEY, SHOP_NARROW_KEY, Stripe};
 const PATH: &str = "/v1/webhook_endpoints";
 
 fn form(url: &str, events: &[&str]) -> String {
-    let listed: String =
-        events.iter().enumerate().map(|(at, event)| format!("&enabled_events[{at}]={event}")).collect();
-    format!("url={url}{listed}")
+    let event = |(at, event): (usize, &&str)| format!("enabled_events[{at}]={event}");
+    let events: Vec<String> = events.iter().enumerate().map(event).collect();
+    format!("url={url}&{}", events.join("&"))
 }
 
 async fn listed(stripe: &Stripe, key: &str) -> Vec<Value> {

@@ -39,12 +39,24 @@ pub(super) async fn a_host_belongs_to_the_tenant_that_was_last_served_there(stor
     assert_eq!(moved, [row("one", &kiln, 2), row("three", &harbor(), 2), row("two", &harbor(), 1)]);
     let alone = serve(&[(&kiln, &["one"])], 3).await;
     assert_eq!(alone, moved, "of one that is not served now, its hosts are remembered");
-    let configs = async |merchant: &str| store.served_configs(&merchant.parse().unwrap()).await.unwrap();
-    assert_eq!(configs("kiln").await, ["since 3"]);
-    assert_eq!(configs(harbor().merchant.as_str()).await, ["since 2"]);
-    assert_eq!(configs("unknown").await, Vec::<String>::new());
-    serve(&[(&tenant("kiln", Mode::Live), &["one"])], 4).await;
-    assert_eq!(configs("kiln").await, ["since 4", "since 3"], "each mode's, the latest one first");
+    let configs = async |merchant: &str| {
+        let found = store.served_configs(&merchant.parse().unwrap()).await.unwrap();
+        found.into_iter().map(|found| (found.config, found.removed)).collect::<Vec<_>>()
+    };
+    let since = |seconds: i64, removed| (format!("since {seconds}"), removed);
+    assert_eq!(configs("kiln").await, [since(3, false)]);
+    assert_eq!(configs(harbor().merchant.as_str()).await, [since(2, false)]);
+    assert_eq!(configs("unknown").await, []);
+    let live = tenant("kiln", Mode::Live);
+    serve(&[(&live, &["one"])], 4).await;
+    assert_eq!(configs("kiln").await, [since(4, false), since(3, true)], "the other mode is not served now");
+    store.remove_served_but(vec![harbor().merchant]).await.unwrap();
+    assert_eq!(configs("kiln").await, [since(4, true), since(3, true)]);
+    let held = store.holdings().await.unwrap().hosts;
+    assert!(held.iter().all(|row| row.tenant == harbor()), "what was removed holds no host: {held:?}");
+    assert_eq!(configs(harbor().merchant.as_str()).await, [since(2, false)]);
+    serve(&[(&kiln, &["one"])], 5).await;
+    assert_eq!(configs("kiln").await, [since(5, false), since(4, true)], "it has come back");
 
     store.remember_account(&harbor(), &account("acct_1Harbor"), &verified("f")).await.unwrap();
     let accounts = store.holdings().await.unwrap().accounts;
