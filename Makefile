@@ -8,7 +8,7 @@ NODE_MODULES := tests/node/node_modules
 CHROMIUM := $(or $(TEST_CHROMIUM),/usr/bin/chromium)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test crash-test bench bench-merchants bench-noisy mutants lint fmt generate picture places setup
+.PHONY: help demo check test crash-test bench bench-merchants bench-noisy onboarding mutants lint fmt generate picture places setup
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

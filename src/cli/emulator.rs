@@ -13,13 +13,19 @@ use secrecy::ExposeSecret as _;
 
 use super::gateway::signal;
 use super::{Configured, problems_error, say};
+use crate::config::gateway::GatewayConfig;
 use crate::config::tenant::TenantConfig;
 use crate::config::tenants_dir::read_tenants;
 use crate::domain::ids::Mode;
-use crate::ports::{Clock as _, SystemClock, SystemEnvironment};
+use crate::ports::{Clock as _, Environment, SystemClock, SystemEnvironment};
 use stripe_emulator::{AccountSeed, Emulator, EmulatorOptions, FaultPlan, KeySeed};
 
+/// How often the folder of merchants is compared with the accounts.
+const LOOKS_AGAIN: Duration = Duration::from_secs(1);
+
 /// Run the emulated Stripe alone, with an account for every merchant in test mode.
+///
+/// A merchant that is added later gets its account within a second. Payments and webhook endpoints are forgotten at the end.
 #[derive(Debug, Args)]
 pub(super) struct Emulate {
     /// The port on 127.0.0.1; 0 takes a free one.
@@ -53,6 +59,7 @@ impl Emulate {
         if !problems.is_empty() {
             return Err(problems_error(&problems));
         }
+        let mut known = accounts.clone();
         let options = EmulatorOptions { port: self.port, accounts, ..EmulatorOptions::new(machine_clock()) };
         let emulator = Emulator::start(options).with_context(|| {
             format!(
@@ -68,8 +75,36 @@ impl Emulate {
         say(&format!("listening on {}", emulator.base_url()));
         lines.iter().chain(&left_out).for_each(|line| say(line));
         say(&format!("serve against it with GATEWAY__STRIPE__API_BASE={}", emulator.base_url()));
-        runtime.block_on(stop);
+        runtime.block_on(async {
+            let mut stop = std::pin::pin!(stop);
+            while tokio::time::timeout(LOOKS_AGAIN, &mut stop).await.is_err() {
+                add_new(&config, &environment, &emulator, &mut known);
+            }
+        });
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Opens an account for each merchant in test mode that was added, or whose key was changed. Mistakes are `serve`'s to
+/// report.
+fn add_new(
+    config: &GatewayConfig,
+    environment: &dyn Environment,
+    emulator: &Emulator,
+    known: &mut Vec<AccountSeed>,
+) {
+    let read = read_tenants(&config.tenants.dir, &config.public.base_hosts);
+    for tenant in read.tenants.iter().filter(|tenant| tenant.mode() == Mode::Test) {
+        let Ok(secrets) = tenant.resolve_secrets(environment, &config.secrets.dir) else { continue };
+        let account = account(tenant, secrets.stripe_key.expose_secret());
+        if known.contains(&account) {
+            continue;
+        }
+        match emulator.add_account(&account) {
+            Ok(()) => say(&format!("{:<24} {}", tenant.id(), account.account_id)),
+            Err(refused) => say(&format!("{:<24} not known here: {refused}", tenant.id())),
+        }
+        known.push(account);
     }
 }
 

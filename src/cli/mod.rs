@@ -91,6 +91,13 @@ fn setting(text: &str) -> Result<(String, String), String> {
 }
 
 impl Configured {
+    /// The same options as words of a command, with a space before each.
+    fn options(&self) -> String {
+        let file = self.config.iter().map(|file| format!(" --config {}", file.display()));
+        let settings = self.settings.iter().map(|(key, value)| format!(" --set {key}={value}"));
+        file.chain(settings).collect()
+    }
+
     fn load(&self, environment: &dyn Environment) -> anyhow::Result<GatewayConfig> {
         let standard = PathBuf::from(GATEWAY_FILE);
         let file = self.config.as_deref().or_else(|| standard.exists().then_some(standard.as_path()));

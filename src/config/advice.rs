@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::diagnostic::{Diagnostic, quoted};
-use super::tenant::TenantConfig;
+use super::tenant::{TenantConfig, is_placeholder};
 use crate::domain::address::CountryCode;
 use crate::domain::catalog::{Product, Sellable};
 use crate::domain::money::{Money, Rate};
@@ -27,6 +27,12 @@ pub(super) fn advice(tenant: &TenantConfig) -> Vec<Diagnostic> {
     found.extend(untaxed_shipping(tenant));
     found.extend(unreachable_countries(tenant));
     found.extend(below_the_least_charge(tenant));
+    if tenant.catalog().products().iter().any(is_placeholder) {
+        found.push(tenant.place("products").problem(
+            "still have the first product of a new file, which live mode refuses",
+            "replace first-product by the shop's own products",
+        ));
+    }
     if !tenant.has_webhook() {
         found.push(tenant.place("webhook").problem(
             "is missing, so the gateway reports no orders to your systems",

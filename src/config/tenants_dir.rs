@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::diagnostic::{Diagnostic, Place, quoted, why_unread};
 use super::parallel::in_parallel;
 use super::tenant::{self, TenantConfig};
+use super::web;
 use crate::domain::ids::MerchantId;
 
 const MOST_BYTES: u64 = 8 * 1024 * 1024;
@@ -95,6 +96,22 @@ fn reserved_hosts(tenant: &TenantConfig, reserved: &[String]) -> Vec<Diagnostic>
             )
         })
         .collect()
+}
+
+/// What is wrong with a host for a new merchant of these others: it is the gateway's own, or one of theirs.
+#[must_use]
+pub fn host_taken(host: &str, others: &[Arc<TenantConfig>], reserved: &[String]) -> Option<String> {
+    let host = host.to_ascii_lowercase();
+    if reserved.contains(&host) {
+        return Some(format!("{host} is one of the gateway's own hosts (public.base_hosts)"));
+    }
+    let holder = others.iter().find(|tenant| tenant.hosts().contains(&host))?;
+    Some(format!("{host} is a host of {} already", holder.file().display()))
+}
+
+/// What is wrong with a text as a merchant's host name, and what to do.
+pub fn check_host_name(text: &str) -> Result<(), String> {
+    web::host_name(text).map(drop).map_err(|wrong| format!("{text} {}; {}", wrong.problem, wrong.remedy))
 }
 
 /// Reads one merchant's file.

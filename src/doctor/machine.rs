@@ -14,7 +14,6 @@ const BACKUP_IS_OLD: Span = Span::hours(26);
 
 pub(super) fn examine(config: &GatewayConfig, keyring: &Keyring, clock: &dyn Clock) -> Vec<Finding> {
     vec![
-        Finding::pass("Stripe", format!("{}, version {}", config.stripe.api_base, config.stripe.version)),
         Finding::pass("master key", format!("fingerprint {}", keyring.fingerprint())),
         backup(config, clock.now()),
     ]

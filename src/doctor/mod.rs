@@ -1,4 +1,4 @@
-//! `doctor`: asks the world whether merchants can sell, as far as a program can find out.
+//! `doctor`: asks Stripe and the internet whether merchants can sell, as far as a program can find out.
 //!
 //! - [`finding`]: what was found, and what to do; the report.
 //! - [`stripe_account`]: the account, its key's permissions, its webhook endpoint.
@@ -81,6 +81,10 @@ impl Doctor {
     ) -> Result<Report, NoClient> {
         let mut report = Report::default();
         report.findings.extend(machine::examine(&self.config, &self.keyring, self.clock.as_ref()));
+        if merchants.is_empty() {
+            let found = format!("{} holds no merchant that can be served", self.config.tenants.dir.display());
+            report.findings.push(Finding::warn("merchants", found, "add one with tenant new"));
+        }
         let examined = stream::iter(merchants).map(|merchant| async {
             let findings = self.examine_one(merchant).await;
             seen(merchant.tenant.id());

@@ -1,6 +1,7 @@
 //! What the merchant has elsewhere: pictures, its own pages, the receiver of its order events.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -10,7 +11,7 @@ use serde_json::json;
 use super::Subject;
 use super::finding::Finding;
 use super::web::{NoClient, Web};
-use crate::delivery::{HttpWebhookSender, Receiver, WebhookSender as _};
+use crate::delivery::{HttpWebhookSender, Receiver, Unanswered, WebhookSender as _};
 use crate::domain::ids::OrderEventId;
 
 const PICTURES: &str = "pictures";
@@ -21,6 +22,9 @@ const RECEIVER: &str = "order events";
 /// How many pictures are looked at, and how many of them together.
 const MOST_PICTURES: usize = 100;
 const PICTURES_AT_ONCE: usize = 8;
+
+/// How long the receiver may take to answer, as when events are delivered.
+const RECEIVER_MAY_TAKE: Duration = Duration::from_secs(15);
 
 /// How many wrong pictures are named.
 const MOST_NAMED: usize = 3;
@@ -110,7 +114,9 @@ async fn receiver(subject: &Subject<'_>) -> Finding {
         let allow_loopback = doctor.config.order_events.allow_loopback;
         HttpWebhookSender::new(allow_loopback, Arc::clone(&doctor.clock))?.post(request).await
     };
-    match sent.await {
+    let sent = tokio::time::timeout(RECEIVER_MAY_TAKE, sent).await;
+    let sent = sent.unwrap_or_else(|_| Err(Unanswered("it took longer than 15 seconds".to_owned())));
+    match sent {
         Ok((answer, _)) if (200..=299).contains(&answer.status) => {
             Finding::pass(RECEIVER, format!("{address} accepted a signed test event"))
         }

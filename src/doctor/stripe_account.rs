@@ -109,6 +109,11 @@ fn next_key(
             format!("it opens {}, and the present key opens {}", next.id, present.id),
             "correct stripe.next_secret_key: it must be a key of the same account",
         ),
+        (Err(_), Ok(next)) if subject.tenant.account() != Some(&next.id) => Finding::warn(
+            NEXT_KEY,
+            format!("it opens {}, and the account of the present key is not known", next.id),
+            "look again when the present key can be read",
+        ),
         (_, next) => of_account(subject, NEXT_KEY, next),
     }
 }
@@ -193,18 +198,28 @@ async fn webhook(subject: &Subject<'_>, stripe: &Inspection) -> Finding {
             return Finding::warn(WEBHOOK, "Stripe did not list the webhook endpoints", "try again later");
         }
     };
-    let Some(endpoint) = endpoints.iter().find(|endpoint| endpoint.url == url) else {
+    let lacking = |endpoint: &WebhookEndpoint| -> Vec<&str> {
+        EVENT_TYPES.into_iter().filter(|kind| !endpoint.receives(kind)).collect()
+    };
+    let is_enabled = |endpoint: &WebhookEndpoint| endpoint.status == "enabled";
+    // Of several the best one counts: a second enabled one would receive everything twice.
+    let ours = endpoints.iter().filter(|endpoint| endpoint.url == url);
+    let best = ours.min_by_key(|endpoint| (!is_enabled(endpoint), lacking(endpoint).len()));
+    let Some(endpoint) = best else {
         return missing_endpoint(subject, stripe, &url).await;
     };
-    let lacking: Vec<&str> = EVENT_TYPES.into_iter().filter(|kind| !endpoint.receives(kind)).collect();
-    if endpoint.status == "enabled" && lacking.is_empty() {
+    let lacking = lacking(endpoint);
+    if is_enabled(endpoint) && lacking.is_empty() {
         return has_secret(subject, &url, endpoint);
     }
     if subject.doctor.fix {
         let mut events: Vec<&str> = endpoint.enabled_events.iter().map(String::as_str).collect();
         events.extend(&lacking);
         return match stripe.update_webhook_endpoint(&endpoint.id, &events).await {
-            Ok(()) => has_secret(subject, &url, endpoint),
+            Ok(()) => {
+                let finding = has_secret(subject, &url, endpoint);
+                Finding { found: format!("changed {}; {}", endpoint.id, finding.found), ..finding }
+            }
             Err(why) => not_fixed(&why),
         };
     }
@@ -218,6 +233,16 @@ async fn webhook(subject: &Subject<'_>, stripe: &Inspection) -> Finding {
 }
 
 fn has_secret(subject: &Subject<'_>, url: &str, endpoint: &WebhookEndpoint) -> Finding {
+    let written = webhook_secret::written(&subject.doctor.config, subject.tenant);
+    if subject.secrets.stripe_webhooks.is_empty()
+        && let Some((path, name)) = written
+    {
+        return Finding::fail(
+            WEBHOOK,
+            format!("the endpoint {} at {url} exists, and the file names no secret of it", endpoint.id),
+            format!("add \"file:{name}\" to stripe.webhook_secrets: the secret is in {}", path.display()),
+        );
+    }
     if subject.secrets.stripe_webhooks.is_empty() {
         return Finding::fail(
             WEBHOOK,

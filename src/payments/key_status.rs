@@ -151,7 +151,7 @@ pub(crate) fn log_refusal(merchant: &MerchantId, refusal: &KeyRefusal, next_try:
     let KeyRefusal { usage, status, request_id, code, permission } = refusal;
     let usage = usage.as_str();
     if *status == 401 {
-        let remedy = "give the merchant a key that is good, and restart";
+        let remedy = "give the merchant a good key; one in a file is read by itself, one in the environment needs a restart";
         tracing::error!(%merchant, status, request_id, code, usage, next_try_ms, remedy, "stripe_key_refused");
     } else {
         let remedy = "grant the key this permission in Stripe's dashboard";

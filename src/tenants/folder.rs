@@ -3,14 +3,14 @@
 //! Invariants: the stored history of served merchants is read, and updated, before any merchant is served; a change
 //! that cannot be applied leaves the merchant as it is.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
-use super::last_good::StoredConfig;
+use super::last_good::{LastGood, StoredConfig};
+use super::reading::{FolderRead, NotRead, Served, ServedMerchant, blocking};
 use super::status::FolderStatus;
 use crate::actors::Directory;
 use crate::config::claims::{HeldAccount, Holders};
@@ -36,42 +36,14 @@ const FIRST_GENERATION: u64 = 1;
 
 /// The folder of merchants, and what of it is served.
 pub struct Folder {
-    pub(super) config: Arc<GatewayConfig>,
-    pub(super) environment: Arc<dyn Environment>,
+    config: Arc<GatewayConfig>,
+    environment: Arc<dyn Environment>,
     directory: Arc<Directory>,
-    pub(super) deps: Arc<Dependencies>,
+    deps: Arc<Dependencies>,
+    last_good: LastGood,
     /// The configuration that each merchant is served with. Held during a reload, so that there is one at a time.
     served: Mutex<Served>,
     status: ArcSwap<FolderStatus>,
-}
-
-/// The merchants that are served.
-pub(super) type Served = BTreeMap<MerchantId, ServedMerchant>;
-
-/// The configuration that a merchant is served with.
-pub(super) struct ServedMerchant {
-    pub(super) tenant: Arc<TenantConfig>,
-    secrets: TenantSecrets,
-    generation: u64,
-}
-
-/// The content of the folder.
-pub(super) struct FolderRead {
-    pub(super) usable: Vec<UsableMerchant>,
-    pub(super) problems: Vec<Diagnostic>,
-    /// The merchants that have a file, whatever is in it.
-    pub(super) present: BTreeSet<MerchantId>,
-    /// Those whose file is not valid.
-    pub(super) unread: BTreeMap<MerchantId, PathBuf>,
-    /// Whether a file can be applied later, as it is.
-    pub(super) waits: bool,
-}
-
-/// Why the folder was not read.
-pub(super) enum NotRead {
-    Folder(Diagnostic),
-    /// The process stops.
-    Lost,
 }
 
 impl Folder {
@@ -82,7 +54,9 @@ impl Folder {
         environment: Arc<dyn Environment>,
         (directory, deps): (Arc<Directory>, Arc<Dependencies>),
     ) -> Self {
-        Self { config, environment, directory, deps, served: Mutex::default(), status: ArcSwap::default() }
+        let last_good = LastGood::new(Arc::clone(&config), Arc::clone(&environment), Arc::clone(&deps.store));
+        let (served, status) = (Mutex::default(), ArcSwap::default());
+        Self { config, environment, directory, deps, last_good, served, status }
     }
 
     /// What is served of it, and its problems.
@@ -102,8 +76,8 @@ impl Folder {
         let undecided = self.deps.store.undecided_payments().await?;
         let read = match self.read(&holders, known.collect()).await {
             Ok(read) => {
-                let read = self.hold_back_modes(read, &undecided, &served).await;
-                self.with_last_good(read, &holders, &served).await
+                let read = self.last_good.hold_back_modes(read, &undecided, &served).await;
+                self.last_good.replace_unusable(read, &holders, &served).await
             }
             Err(problem) => Err(problem),
         };
@@ -243,7 +217,7 @@ impl Folder {
         for tenant in unfinished {
             let merchant = &tenant.merchant;
             let is_gone = |stored: &StoredConfig| stored.removed || !present.contains(merchant);
-            let stored = self.stored(merchant).await.into_iter().filter(is_gone);
+            let stored = self.last_good.stored(merchant).await.into_iter().filter(is_gone);
             let last = stored.filter_map(StoredConfig::parsed).find(|last| last.tenant() == tenant);
             let Some(last) = last else { continue };
             match last.resolve_secrets(self.environment.as_ref(), &self.config.secrets.dir) {
@@ -291,13 +265,6 @@ impl Folder {
             tracing::warn!(cause = %error, "served_tenants_not_kept");
         }
     }
-}
-
-/// Runs work that may block, and waits for its result.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, NotRead> + Send + 'static,
-) -> Result<T, NotRead> {
-    tokio::task::spawn_blocking(work).await.unwrap_or(Err(NotRead::Lost))
 }
 
 impl ServedMerchant {

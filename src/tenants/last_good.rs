@@ -7,15 +7,16 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Folder;
-use super::folder::{FolderRead, NotRead, Served, blocking};
+use super::reading::{FolderRead, NotRead, Served, blocking};
 use crate::config::claims::Holders;
 use crate::config::diagnostic::Diagnostic;
+use crate::config::gateway::GatewayConfig;
 use crate::config::tenant::{TenantConfig, parse_tenant};
 use crate::config::tenants_dir::TenantsRead;
 use crate::config::usable::{UsableMerchant, usable};
 use crate::domain::ids::MerchantId;
-use crate::store::{ServedConfig, UndecidedPayments};
+use crate::ports::Environment;
+use crate::store::{ServedConfig, Store, UndecidedPayments};
 
 /// A configuration that the store has of a merchant.
 pub(super) struct StoredConfig {
@@ -32,10 +33,25 @@ impl StoredConfig {
     }
 }
 
-impl Folder {
+/// The last good configurations of merchants.
+pub(super) struct LastGood {
+    config: Arc<GatewayConfig>,
+    environment: Arc<dyn Environment>,
+    store: Arc<dyn Store>,
+}
+
+impl LastGood {
+    pub(super) fn new(
+        config: Arc<GatewayConfig>,
+        environment: Arc<dyn Environment>,
+        store: Arc<dyn Store>,
+    ) -> Self {
+        Self { config, environment, store }
+    }
+
     /// Replaces each configuration that cannot be used by the merchant's last good one, so that it keeps what it has: a
     /// changed file that claims it is then wrong itself, and its merchant keeps its own last good one.
-    pub(super) async fn with_last_good(
+    pub(super) async fn replace_unusable(
         &self,
         mut read: FolderRead,
         holders: &Holders,
@@ -49,7 +65,7 @@ impl Folder {
             let wrong: Vec<MerchantId> = read.present.iter().filter(is_wrong).cloned().collect();
             let mut last_good = Vec::new();
             for id in &wrong {
-                last_good.extend(self.last_good(id, served).await);
+                last_good.extend(self.of(id, served).await);
             }
             replaced.extend(wrong);
             if last_good.is_empty() {
@@ -73,7 +89,7 @@ impl Folder {
     }
 
     /// The last good configuration of a merchant: the one that it is served with, else the one that the store has.
-    async fn last_good(&self, merchant: &MerchantId, served: &Served) -> Option<Arc<TenantConfig>> {
+    async fn of(&self, merchant: &MerchantId, served: &Served) -> Option<Arc<TenantConfig>> {
         if let Some(now) = served.get(merchant) {
             return Some(Arc::clone(&now.tenant));
         }
@@ -87,7 +103,7 @@ impl Folder {
         let file = self.config.tenants.dir.join(format!("{merchant}.toml"));
         let with_file =
             |ServedConfig { config, removed }| StoredConfig { file: file.clone(), text: config, removed };
-        match self.deps.store.served_configs(merchant).await {
+        match self.store.served_configs(merchant).await {
             Ok(stored) => stored.into_iter().map(with_file).collect(),
             Err(error) => {
                 tracing::warn!(%merchant, cause = %error, "served_config_not_read");
@@ -112,7 +128,7 @@ impl Folder {
             let earlier = undecided.iter().find(is_of_other_mode);
             let is_change = match earlier {
                 Some(earlier) => {
-                    let present = self.last_good(tenant.id(), served).await;
+                    let present = self.of(tenant.id(), served).await;
                     present.is_some_and(|present| present.tenant() == earlier.tenant)
                 }
                 None => false,

@@ -5,6 +5,7 @@
 
 mod folder;
 mod last_good;
+mod reading;
 mod status;
 mod watch;
 

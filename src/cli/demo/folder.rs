@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 
+use crate::config::secrets::SecretRef;
 use crate::ports::{Ids, SystemIds};
 
 /// The sample merchants, so that the demo needs no file of the source tree.
@@ -23,8 +24,29 @@ const TENANTS: &str = "tenants";
 pub(super) struct DemoFolder {
     pub(super) tenants: PathBuf,
     pub(super) database: PathBuf,
+    /// The merchants' generated secrets, where their files refer to files.
+    pub(super) secrets: PathBuf,
     pub(super) master_key: String,
     pub(super) admin_token: String,
+}
+
+impl DemoFolder {
+    /// Writes the secrets that merchants' files expect in files.
+    pub(super) fn write_secrets(&self, secrets: &[(SecretRef, String)]) -> anyhow::Result<()> {
+        for (place, secret) in secrets {
+            let SecretRef::File(path) = place else { continue };
+            let path = self.secrets.join(path);
+            let failed = || format!("cannot write {}", path.display());
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder).with_context(failed)?;
+            }
+            let mut file = fs::OpenOptions::new();
+            let mut file =
+                file.write(true).create(true).truncate(true).mode(0o600).open(&path).with_context(failed)?;
+            file.write_all(secret.as_bytes()).with_context(failed)?;
+        }
+        Ok(())
+    }
 }
 
 /// Creates the folder and its missing files.
@@ -45,6 +67,7 @@ pub(super) fn prepare(data: &Path, tenants: Option<&Path>) -> anyhow::Result<Dem
     Ok(DemoFolder {
         tenants,
         database: data.join("gateway.sqlite3"),
+        secrets: data.join("secrets"),
         master_key: kept(&data.join("master.key"))?,
         admin_token: kept(&data.join("admin.token"))?,
     })

@@ -79,25 +79,18 @@ impl Demo {
         let accounts = read.tenants.iter().map(|tenant| account(tenant)).collect();
         let emulator = Emulator::start(EmulatorOptions { accounts, ..EmulatorOptions::new(machine_clock()) })
             .context("the emulator")?;
-        let variables = read.tenants.iter().flat_map(|tenant| {
-            let named = tenant.stripe_keys().filter_map(|secret| match secret {
-                SecretRef::Env(name) => Some(name.clone()),
-                SecretRef::File(_) => None,
-            });
-            named.map(|name| (name, key(tenant)))
-        });
-        let webhook_variables = read.tenants.iter().flat_map(|tenant| {
-            let named = tenant.stripe_webhooks().filter_map(|secret| match secret {
-                SecretRef::Env(name) => Some(name.clone()),
-                SecretRef::File(_) => None,
-            });
-            named.map(|name| (name, webhook_secret(tenant)))
+        let secrets: Vec<(SecretRef, String)> =
+            read.tenants.iter().flat_map(|tenant| secrets(tenant)).collect();
+        folder.write_secrets(&secrets)?;
+        let variables = secrets.into_iter().filter_map(|(place, secret)| match place {
+            SecretRef::Env(name) => Some((name, secret)),
+            SecretRef::File(_) => None,
         });
         let own = [
             (MASTER_KEY.to_owned(), folder.master_key.clone()),
             (ADMIN_TOKEN.to_owned(), folder.admin_token.clone()),
         ];
-        let environment = FixedEnvironment::new(variables.chain(webhook_variables).chain(own));
+        let environment = FixedEnvironment::new(variables.chain(own));
         let config = GatewayConfig::load(None, &environment, &overrides(&folder, address, &emulator))
             .map_err(|problems| problems_error(&problems))?;
         let admin_address = admin.local_addr()?;
@@ -163,12 +156,20 @@ fn overrides(folder: &folder::DemoFolder, address: SocketAddr, emulator: &Emulat
         ("admin.token", format!("env:{ADMIN_TOKEN}")),
         ("public.link_base", format!("http://{address}")),
         ("tenants.dir", tenants),
+        ("secrets.dir", folder.secrets.display().to_string()),
         ("store.url", format!("sqlite:{}", folder.database.display())),
         ("stripe.api_base", emulator.base_url()),
         ("secrets.master_key", format!("env:{MASTER_KEY}")),
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .to_vec()
+}
+
+/// The places of a merchant's secrets at Stripe, with generated ones.
+fn secrets(tenant: &TenantConfig) -> Vec<(SecretRef, String)> {
+    let keys = tenant.stripe_keys().map(|place| (place.clone(), key(tenant)));
+    let of_webhooks = tenant.stripe_webhooks().map(|place| (place.clone(), webhook_secret(tenant)));
+    keys.chain(of_webhooks).collect()
 }
 
 /// A merchant's generated key.

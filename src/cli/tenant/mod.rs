@@ -65,6 +65,12 @@ fn list(query: &TenantQuery) -> anyhow::Result<ExitCode> {
     } else {
         for tenant in &tenants {
             print(&line(tenant))?;
+            if !tenant["payments_off"].is_null() {
+                print(&format!("  takes no payments: {}", text(tenant, "payments_off")))?;
+            }
+        }
+        for problem in &problems {
+            print(&super::reload::told(problem)?)?;
         }
         print(&format!("merchants served: {}; problems: {}", tenants.len(), problems.len()))?;
     }

@@ -13,11 +13,12 @@ use clap::Args;
 use super::super::{Configured, problems_error, say, stripe_transport};
 use super::twin;
 use crate::config::gateway::GatewayConfig;
-use crate::config::secrets::{SecretRef, check_stripe_key};
+use crate::config::secrets::{SecretError, SecretRef, check_stripe_key};
 use crate::config::tenant::parse_tenant;
-use crate::domain::address::CountryCode;
+use crate::config::tenants_dir::{check_host_name, host_taken, read_tenants};
 use crate::domain::ids::{MerchantId, Mode, NetworkId};
-use crate::domain::money::Currency;
+use crate::domain::money::{Currency, Money};
+use crate::domain::places;
 use crate::ports::{Ids as _, SystemEnvironment, SystemIds};
 use crate::stripe::in_words;
 use crate::stripe::inspection::{AccountDetails, Inspection};
@@ -75,13 +76,25 @@ impl New {
             "{} exists already; choose another id, or change that file",
             file.display()
         );
+        let others = read_tenants(&config.tenants.dir, &config.public.base_hosts).tenants;
+        if let Some(taken) =
+            self.host.as_ref().and_then(|host| host_taken(host, &others, &config.public.base_hosts))
+        {
+            bail!("--host: {taken}; give each merchant hosts of its own");
+        }
+        let is_twin = self.test_of.is_some();
         let text = match self.test_of.take() {
             Some(live) => self.twin_of(&live, &config)?,
             None => filled(&self.id, &self.answers(&config)?),
         };
-        parse_tenant(&file, &text).map_err(|problems| problems_error(&problems))?;
+        let tenant = parse_tenant(&file, &text).map_err(|problems| problems_error(&problems))?;
+        if let Some(taken) =
+            tenant.hosts().iter().find_map(|host| host_taken(host, &others, &config.public.base_hosts))
+        {
+            bail!("{taken}; give each merchant hosts of its own; nothing was written");
+        }
         write_new(&file, &text)?;
-        self.say_what_is_next(&config, &file);
+        self.say_what_is_next(&config, &file, is_twin);
         Ok(ExitCode::SUCCESS)
     }
 
@@ -103,8 +116,14 @@ impl New {
 
     fn twin_of(&self, live: &MerchantId, config: &GatewayConfig) -> anyhow::Result<String> {
         let file = config.tenants.dir.join(format!("{live}.toml"));
-        let text =
-            std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text = std::fs::read_to_string(&file).with_context(|| {
+            format!("--test-of: the merchant {live} has no readable file {}", file.display())
+        })?;
+        let tenant = parse_tenant(&file, &text).map_err(|problems| problems_error(&problems))?;
+        ensure!(
+            tenant.mode() == Mode::Live,
+            "--test-of: {live} is in test mode itself and needs no test twin"
+        );
         let host = answer(&HOST, self.host.clone())?;
         let network_id = answer(&NETWORK, self.network_id.clone())?;
         twin::of(&text, (live, &self.id), (&host, &network_id))
@@ -115,13 +134,22 @@ impl New {
         let environment = SystemEnvironment;
         let variable = format!("env:{}STRIPE_KEY", SecretRef::variable_prefix(&self.id));
         let places = [format!("file:{KEY}"), variable];
-        let keys = places.iter().filter_map(|place| {
-            SecretRef::parse(place, &self.id).ok()?.resolve(&environment, &config.secrets.dir).ok()
-        });
         let path = config.secrets.dir.of(&self.id).join(KEY);
-        let key = keys.into_iter().next().with_context(|| {
-            format!("--from-stripe needs the merchant's key; write it into {} first", path.display())
-        })?;
+        let mut found = Err(anyhow::anyhow!(
+            "--from-stripe needs the merchant's key; write it into {} first",
+            path.display()
+        ));
+        for place in places.iter().filter_map(|place| SecretRef::parse(place, &self.id).ok()) {
+            match place.resolve(&environment, &config.secrets.dir) {
+                Ok(key) => {
+                    found = Ok(key);
+                    break;
+                }
+                Err(SecretError::Missing(_) | SecretError::Unset(_)) => {}
+                Err(error) => found = Err(anyhow::anyhow!("{error}; {}", error.remedy("sk_test_…"))),
+            }
+        }
+        let key = found?;
         check_stripe_key(&key, Mode::Test)
             .map_err(|error| anyhow::anyhow!("the key {error}; {}", error.remedy(Mode::Test)))?;
         let transport = stripe_transport(config)?;
@@ -130,18 +158,26 @@ impl New {
         runtime.block_on(inspection.account()).map_err(|error| anyhow::anyhow!(in_words(&error)))
     }
 
-    fn say_what_is_next(&self, config: &GatewayConfig, file: &Path) {
-        let secrets = config.secrets.dir.of(&self.id);
+    fn say_what_is_next(&self, config: &GatewayConfig, file: &Path, is_twin: bool) {
+        let key = config.secrets.dir.of(&self.id).join(KEY);
+        let options = self.configured.options();
+        let mut steps = Vec::new();
+        if !self.from_stripe {
+            steps.push(format!(
+                "write the Stripe key, rk_test_… or sk_test_…, into {}, readable for the gateway's user alone",
+                key.display()
+            ));
+        }
+        if !is_twin {
+            steps.push(format!("put the shop's products, shipping and tax into {}", file.display()));
+        }
+        steps.push(format!("merchant-gateway check {}{options}", file.display()));
+        steps.push(format!("merchant-gateway doctor {}{options}", self.id));
         say(&format!("wrote {}", file.display()));
         say("next:");
-        say(&format!(
-            "  1. write the Stripe key, rk_test_… or sk_test_…, into {}",
-            secrets.join(KEY).display()
-        ));
-        say("     (readable for the gateway's user alone: chmod 600)");
-        say(&format!("  2. put the shop's products, shipping and tax into {}", file.display()));
-        say(&format!("  3. merchant-gateway check {}", file.display()));
-        say(&format!("  4. merchant-gateway doctor {}", self.id));
+        for (index, step) in steps.iter().enumerate() {
+            say(&format!("  {}. {step}", index + 1));
+        }
         say("a running gateway serves the shop within seconds of the key and the file being in place");
     }
 }
@@ -159,10 +195,7 @@ const NAME: Question = Question { flag: "--name", text: "The shop's name", wrong
 const HOST: Question = Question {
     flag: "--host",
     text: "Its host name, such as shop.example.com",
-    wrong: |host| {
-        let is_name = matches!(url::Host::parse(host), Ok(url::Host::Domain(_)));
-        (!is_name).then(|| "write a host name alone, without https:// and without a port".to_owned())
-    },
+    wrong: |host| check_host_name(host).err(),
 };
 
 const CURRENCY: Question = Question {
@@ -175,8 +208,9 @@ const COUNTRIES: Question = Question {
     flag: "--country",
     text: "The countries that it sells to, such as US, CA",
     wrong: |codes| {
-        let unknown = in_list(codes).into_iter().find(|code| code.parse::<CountryCode>().is_err());
-        unknown.map(|code| format!("{code} is no country; write two letters for each"))
+        let is_country = |code: &str| places::country(code).is_some_and(|known| known.as_str() == code);
+        let unknown = in_list(codes).into_iter().find(|code| !is_country(code));
+        unknown.map(|code| format!("{code} is no country; write two letters of ISO 3166-1 for each"))
     },
 };
 
@@ -221,12 +255,16 @@ fn in_list(text: &str) -> Vec<String> {
 fn filled(id: &MerchantId, answers: &Answers) -> String {
     let quoted = |text: &str| toml::Value::from(text).to_string();
     let countries: Vec<String> = answers.countries.iter().map(|country| quoted(country)).collect();
+    let sample = answers.currency.parse().map_or_else(
+        |_| "1850 is 18.50 USD".to_owned(),
+        |currency: Currency| format!("1800 is {}", Money::new(1800, currency)),
+    );
     let one_line = |text: &str| text.replace(|letter: char| letter.is_control(), " ");
     TEMPLATE
         .replace("{id}", id.as_str())
         .replace("{name}", &one_line(&answers.name))
         .replace("{name_quoted}", &quoted(&answers.name))
-        .replace("{host}", &one_line(&answers.host))
+        .replace("{sample}", &sample)
         .replace("{host_quoted}", &quoted(&answers.host))
         .replace("{currency_quoted}", &quoted(&answers.currency))
         .replace("{countries_quoted}", &countries.join(", "))
@@ -242,8 +280,8 @@ fn write_new(file: &PathBuf, text: &str) -> anyhow::Result<()> {
     }
     // The ending keeps a running gateway from reading it before it is whole.
     let beside = file.with_extension("toml.new");
-    let mut new =
-        OpenOptions::new().write(true).create(true).truncate(true).open(&beside).with_context(failed)?;
+    drop(std::fs::remove_file(&beside));
+    let mut new = OpenOptions::new().write(true).create_new(true).open(&beside).with_context(failed)?;
     new.write_all(text.as_bytes()).and_then(|()| new.sync_all()).with_context(failed)?;
     let linked = std::fs::hard_link(&beside, file);
     drop(std::fs::remove_file(&beside));

@@ -23,6 +23,7 @@ pub(super) fn of(
         // A sandbox is another account; test mode of the same account is known by its key.
         stripe.remove("account_id");
         stripe.remove("next_secret_key");
+        stripe.remove("shared_account");
         stripe.insert("secret_key", "file:stripe_key".into());
         stripe.remove("webhook_secrets");
     }
@@ -34,7 +35,8 @@ pub(super) fn of(
     let of_live = SecretRef::variable_prefix(live);
     let text = file.to_string();
     // A comment may still name the live merchant's variables.
-    Ok(text.replace(&of_live, &SecretRef::variable_prefix(twin)))
+    let text = text.replace(&of_live, &SecretRef::variable_prefix(twin));
+    Ok(text.replace(&format!("secrets.dir/{live}/"), &format!("secrets.dir/{twin}/")))
 }
 
 /// Sets a text; what stands around it, such as a comment, is kept.

@@ -3,6 +3,7 @@
 //! Invariants: everything that is missing is reported at once; nothing is required that the network decides, so that a
 //! live shop is served at every restart. The mode's key and Network ID are checked where they are read.
 
+use super::products::is_placeholder;
 use crate::config::diagnostic::quoted;
 use crate::config::document::Section;
 use crate::domain::catalog::{Catalog, Product};
@@ -39,6 +40,12 @@ pub(super) fn require(root: &Section<'_>, mode: Option<Mode>, catalog: Option<&C
         }
     }
     let products = catalog.map(Catalog::products).unwrap_or_default();
+    if products.iter().any(is_placeholder) {
+        root.refuse(
+            "still sells the first product of a new file",
+            "replace first-product by the shop's own products",
+        );
+    }
     let is_sold = |product: &Product| product.buyable().any(|item| item.available());
     if !products.is_empty() && !products.iter().any(is_sold) {
         let first = products.first().map(|product| quoted(product.id.as_str())).unwrap_or_default();

@@ -28,6 +28,7 @@ use crate::domain::merchant::{MerchantStatus, MerchantView, Reconciliation};
 use crate::domain::money::Currency;
 use crate::ports::Environment;
 
+pub(super) use products::is_placeholder;
 use stripe::SecretSetting;
 use values::{Addresses, Amounts};
 pub use webhook::WebhookSecrets;

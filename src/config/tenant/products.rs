@@ -24,6 +24,11 @@ enum CatalogSource {
     Elsewhere,
 }
 
+/// Whether a product is the one that `tenant new` writes, to be replaced.
+pub(in crate::config) fn is_placeholder(product: &Product) -> bool {
+    product.id.as_str() == "first-product" && product.title == "First product"
+}
+
 /// Reads every product of the file.
 pub(super) fn read(root: &Section<'_>, readers: (Amounts, Addresses)) -> Vec<Product> {
     let inline = read_source(root);
