@@ -18,7 +18,7 @@ use crate::config::usable::{UsableMerchant, usable};
 use crate::doctor::Doctor;
 use crate::doctor::checklist::{self, Step};
 use crate::doctor::finding::Report;
-use crate::domain::ids::MerchantId;
+use crate::domain::ids::{MerchantId, Mode};
 use crate::ports::{Environment, SystemClock, SystemEnvironment, SystemIds};
 
 /// Ask Stripe and the internet whether merchants can sell, and say what to do where they cannot.
@@ -65,9 +65,8 @@ impl Examine {
             runtime.block_on(doctor.examine(&merchants, |merchant| progress.finished(merchant)))?;
         progress.end();
         report.findings.splice(..0, examined.findings);
-        let mut modes: Vec<_> = merchants.iter().map(|merchant| merchant.tenant.mode()).collect();
-        modes.dedup();
-        let steps = checklist::steps(&modes);
+        let is_live = merchants.iter().any(|merchant| merchant.tenant.mode() == Mode::Live);
+        let steps = checklist::steps(is_live);
         if self.json {
             let answer = serde_json::json!({
                 "ok": report.is_well(), "findings": report.findings, "checklist": steps,

@@ -1,7 +1,5 @@
 //! What only a person can do, and where.
 
-use crate::domain::ids::Mode;
-
 /// One step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Step {
@@ -11,9 +9,9 @@ pub struct Step {
     pub place: &'static str,
 }
 
-/// The steps for merchants of these modes, in order.
+/// The steps in order, for live merchants too or in test mode alone.
 #[must_use]
-pub fn steps(modes: &[Mode]) -> Vec<Step> {
+pub fn steps(is_live: bool) -> Vec<Step> {
     let mut steps = vec![
         Step {
             task: "create the Stripe profile and accept the seller terms for agentic commerce",
@@ -32,7 +30,7 @@ pub fn steps(modes: &[Mode]) -> Vec<Step> {
             place: "ChatGPT, settings, developer mode",
         },
     ];
-    if modes.contains(&Mode::Live) {
+    if is_live {
         steps.extend([
             Step {
                 task: "buy for a small amount with a real card, and refund it",

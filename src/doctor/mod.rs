@@ -5,7 +5,7 @@
 //! - [`address`]: the shop at its public address: name, certificate, answers.
 //! - [`pages`]: pictures, the shop's own pages, the receiver of order events.
 //! - [`machine`]: the gateway's own files, keys and backups. [`checklist`]: what only a person can do.
-//! - [`web`]: HTTP as a visitor uses it; [`webhook_secret`]: where a new secret is kept.
+//! - [`web`]: HTTP as browsers and assistants use it; [`webhook_secret`]: where a new secret is kept.
 //!
 //! Must not import `payments`, `actors`, `tenants` or `http`: it looks from outside. Invariants: it moves no money and
 //! shows no secret; one merchant's fault says nothing of another's; every finding that is not good says what to do.
@@ -65,7 +65,7 @@ struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    /// A visitor, who finds the merchant's host where the doctor was told to look for it.
+    /// An HTTP client, which finds the merchant's host where `--via` says.
     fn web(&self) -> Result<Web, NoClient> {
         let host = self.view.hosts.first().map(String::as_str);
         Web::new(host.zip(self.doctor.via))

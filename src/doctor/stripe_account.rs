@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 const ACCOUNT: &str = "Stripe account";
 const NEXT_KEY: &str = "next Stripe key";
 const PERMITTED: &str = "key permissions";
+const NEXT_PERMITTED: &str = "next key permits";
 const PAYMENT_TOKENS: &str = "payment tokens";
 const WEBHOOK: &str = "Stripe webhook";
 
@@ -30,10 +31,15 @@ pub(super) async fn examine(subject: &Subject<'_>) -> Vec<Finding> {
     );
     let mut found = vec![of_account(subject, ACCOUNT, &account)];
     if let Some(next) = &subject.secrets.next_stripe_key {
-        found.push(next_key(subject, &account, &of_key(next).account().await));
+        let stripe = of_key(next);
+        let of_next = stripe.account().await;
+        found.push(next_key(subject, &account, &of_next));
+        if of_next.is_ok() {
+            found.push(permissions(subject, NEXT_PERMITTED, next, &stripe).await);
+        }
     }
     if answers {
-        found.push(permissions(subject, &stripe).await);
+        found.push(permissions(subject, PERMITTED, &subject.secrets.stripe_key, &stripe).await);
         found.push(payment_tokens(subject, &stripe).await);
         found.push(webhook(subject, &stripe).await);
     } else {
@@ -118,13 +124,18 @@ fn next_key(
     }
 }
 
-async fn permissions(subject: &Subject<'_>, stripe: &Inspection) -> Finding {
-    if subject.secrets.stripe_key.expose_secret().starts_with("sk_") {
+async fn permissions(
+    subject: &Subject<'_>,
+    check: &'static str,
+    key: &SecretString,
+    stripe: &Inspection,
+) -> Finding {
+    if key.expose_secret().starts_with("sk_") {
         let found = "an unrestricted key, which may do everything";
         return match subject.view.mode {
-            Mode::Test => Finding::pass(PERMITTED, found),
+            Mode::Test => Finding::pass(check, found),
             Mode::Live => Finding::warn(
-                PERMITTED,
+                check,
                 found,
                 "use a restricted key, rk_live_…, with the permissions that docs/OPERATIONS.md lists",
             ),
@@ -144,12 +155,12 @@ async fn permissions(subject: &Subject<'_>, stripe: &Inspection) -> Finding {
     }
     let remedy = "grant them in the Stripe Dashboard, Developers, API keys, the key's permissions";
     if !missing.is_empty() {
-        return Finding::fail(PERMITTED, format!("missing: {}", missing.join(", ")), remedy);
+        return Finding::fail(check, format!("missing: {}", missing.join(", ")), remedy);
     }
     if !unread.is_empty() {
-        return Finding::warn(PERMITTED, format!("not tried: {}", unread.join("; ")), "try again later");
+        return Finding::warn(check, format!("not tried: {}", unread.join("; ")), "try again later");
     }
-    Finding::pass(PERMITTED, format!("all {} are granted", PERMISSIONS.len()))
+    Finding::pass(check, format!("all {} are granted", PERMISSIONS.len()))
 }
 
 async fn payment_tokens(subject: &Subject<'_>, stripe: &Inspection) -> Finding {
@@ -276,10 +287,10 @@ async fn missing_endpoint(subject: &Subject<'_>, stripe: &Inspection, url: &str)
     };
     match stripe.create_webhook_endpoint(url, &EVENT_TYPES).await {
         Ok(created) => match place.write(&created.secret) {
-            Ok(told) => Finding::warn(
+            Ok(written) => Finding::warn(
                 WEBHOOK,
-                format!("created {} for {url}; {}", created.id, told.where_it_is),
-                told.next,
+                format!("created {} for {url}; {}", created.id, written.where_it_is),
+                written.next,
             ),
             Err(why) => Finding::fail(
                 WEBHOOK,

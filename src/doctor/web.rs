@@ -1,4 +1,4 @@
-//! HTTP as a visitor uses it: few redirects, short waits, answers that are read to a bound.
+//! HTTP as browsers and assistants use it: few redirects, short waits, answers that are read to a bound.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,7 +21,7 @@ const MOST_READ: usize = 256 * 1024;
 #[error("the HTTP client cannot be set up: {0}")]
 pub struct NoClient(String);
 
-/// A visitor.
+/// An HTTP client.
 pub(super) struct Web(reqwest::Client);
 
 /// An answer.
@@ -43,8 +43,8 @@ impl Page {
 }
 
 impl Web {
-    /// A visitor that finds `host` at `via`, if one is given, and every other host by its name.
-    #[expect(clippy::disallowed_methods, reason = "a visitor follows redirects, as no other client has to")]
+    /// A client that finds `host` at `via`, if one is given, and every other host by its name.
+    #[expect(clippy::disallowed_methods, reason = "it follows redirects, as no other client has to")]
     pub(super) fn new(via: Option<(&str, SocketAddr)>) -> Result<Self, NoClient> {
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::limited(MOST_REDIRECTS))

@@ -55,8 +55,8 @@ fn give_to_owner(path: &Path, of: &Path) -> std::io::Result<()> {
     std::os::unix::fs::chown(path, Some(owner.uid()), Some(owner.gid()))
 }
 
-/// What was done, in words.
-pub(super) struct Told {
+/// Where a secret was written, and what to do next, in words.
+pub(super) struct Written {
     pub(super) where_it_is: String,
     pub(super) next: String,
 }
@@ -84,11 +84,11 @@ impl Place {
     }
 
     /// Writes the secret.
-    pub(super) fn write(mut self, secret: &SecretString) -> Result<Told, String> {
+    pub(super) fn write(mut self, secret: &SecretString) -> Result<Written, String> {
         let written = writeln!(self.file, "{}", secret.expose_secret()).and_then(|()| self.file.sync_all());
         written.map_err(|error| format!("{} ({error})", self.path.display()))?;
         self.is_written = true;
-        Ok(Told {
+        Ok(Written {
             where_it_is: format!("its secret is in {}", self.path.display()),
             next: format!("add \"file:{}\" to stripe.webhook_secrets, and run doctor again", self.name),
         })

@@ -112,11 +112,11 @@ pub struct NewWebhookEndpoint {
     pub secret: SecretString,
 }
 
-/// An account that is looked at with its key.
+/// An account, read with its key.
 pub struct Inspection {
     transport: StripeTransport,
     key: SecretString,
-    /// Makes the idempotency keys of this look differ from those of any other.
+    /// Makes the idempotency keys of this inspection differ from those of any other.
     distinction: String,
 }
 

@@ -126,7 +126,7 @@ impl New {
         );
         let host = answer(&HOST, self.host.clone())?;
         let network_id = answer(&NETWORK, self.network_id.clone())?;
-        twin::of(&text, (live, &self.id), (&host, &network_id))
+        twin::of(&text, live, &self.id, &host, &network_id)
     }
 
     /// Reads the account of the merchant's key at Stripe.

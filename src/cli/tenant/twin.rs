@@ -9,8 +9,10 @@ use crate::domain::ids::MerchantId;
 /// The twin's file. Its secrets have names of its own, and it tells no system of the live shop's.
 pub(super) fn of(
     text: &str,
-    (live, twin): (&MerchantId, &MerchantId),
-    (host, network_id): (&str, &str),
+    live: &MerchantId,
+    twin: &MerchantId,
+    host: &str,
+    network_id: &str,
 ) -> anyhow::Result<String> {
     let mut file: DocumentMut = text.parse().with_context(|| format!("{live}.toml is no TOML; run check"))?;
     set(&mut file, "mode", "test");
@@ -70,7 +72,7 @@ mod tests {
             .replace("\n[chatgpt]\n", "\n[chatgpt]\nchallenge = \"live-token\"\n")
             + "\n[webhook]\nurl = \"https://orders.blue-door.shop/\"\nsecret = \"file:events\"\n";
         let ids = ["harbor-coffee".parse().unwrap(), "harbor-coffee-test".parse().unwrap()];
-        let twin = of(&live, (&ids[0], &ids[1]), ("test.localhost", "profile_test_twin")).unwrap();
+        let twin = of(&live, &ids[0], &ids[1], "test.localhost", "profile_test_twin").unwrap();
         for gone in
             ["acct_live", "live_webhook", "orders.blue-door.shop", "live-token", "MERCHANT_HARBOR_COFFEE__"]
         {

@@ -146,8 +146,10 @@ pub async fn back_up(path: &Path, to: &Path, now: Timestamp) -> Result<(), Backu
         sync_folder(to).map_err(BackupError::from)
     });
     drop(fs::remove_file(&partial));
-    // The backup is complete without it.
-    drop(done.is_ok().then(|| fs::write(folder::backup_note(path), now.as_millis().to_string())));
+    if done.is_ok() {
+        // The backup is complete without it.
+        drop(fs::write(folder::backup_note(path), now.as_millis().to_string()));
+    }
     done
 }
 

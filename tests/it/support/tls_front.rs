@@ -24,7 +24,12 @@ pub type OwnPage = (&'static str, &'static str, &'static str);
 impl TlsFront {
     /// Serves a host, until the test's runtime ends. What is none of its own pages goes to the gateway.
     pub async fn start(host: &str, gateway: SocketAddr, pages: Vec<OwnPage>) -> Self {
-        let (folder, config) = certified(host);
+        Self::until((2036, 1, 1), host, gateway, pages).await
+    }
+
+    /// The same, with a certificate that is valid until this day.
+    pub async fn until(day: (i32, u8, u8), host: &str, gateway: SocketAddr, pages: Vec<OwnPage>) -> Self {
+        let (folder, config) = certified(host, day);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (acceptor, pages) = (TlsAcceptor::from(Arc::new(config)), Arc::new(pages));
@@ -47,7 +52,7 @@ impl TlsFront {
     }
 }
 
-fn certified(host: &str) -> (TempDir, ServerConfig) {
+fn certified(host: &str, (year, month, day): (i32, u8, u8)) -> (TempDir, ServerConfig) {
     let folder = TempDir::new().unwrap();
     let authority_key = KeyPair::generate().unwrap();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
@@ -56,7 +61,7 @@ fn certified(host: &str) -> (TempDir, ServerConfig) {
     std::fs::write(folder.path().join("authority.pem"), pem).unwrap();
     let key = KeyPair::generate().unwrap();
     let mut own = CertificateParams::new(vec![host.to_owned()]).unwrap();
-    own.not_after = rcgen::date_time_ymd(2036, 1, 1);
+    own.not_after = rcgen::date_time_ymd(year, month, day);
     let certificate = own.signed_by(&key, &Issuer::new(authority, authority_key)).unwrap();
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))

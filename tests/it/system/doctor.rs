@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use merchant_gateway::ports::{Environment as _, SystemEnvironment};
+use merchant_gateway::domain::time::Span;
+use merchant_gateway::ports::{Clock as _, Environment as _, SystemClock, SystemEnvironment};
 use serde_json::Value;
-use stripe_emulator::{AccountSeed, KeySeed, RequestKind};
+use stripe_emulator::{AccountSeed, KeySeed, RequestKind, WebhookEndpoint};
 
 use super::going_live::live_world;
 use crate::support::live::{ACCOUNT, HOST, LIVE_KEY, SHOP as LIVE_SHOP, live_file};
@@ -233,7 +234,7 @@ fn live_and_well() -> String {
     }
     assert!(pictures > 1);
     let file = file.replace("name = \"Harbor Coffee Roasters\"", "name = \"Blue Door\"");
-    file.replace("# challenge = ", "challenge = ")
+    file.replace("\n[chatgpt]\n", "\n[chatgpt]\nchallenge = \"a-token-of-openai\"\n")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -255,6 +256,7 @@ async fn a_live_shop_is_examined_through_its_proxy_and_certificate() {
     says(found("certificate"), "PASS", &["valid until 2036-01-01"]);
     says(found("MCP endpoint"), "PASS", &[&format!("https://{HOST}/mcp answers as ")]);
     says(found("search"), "PASS", &[]);
+    says(found("domain challenge"), "PASS", &["answers the token"]);
     says(found("pictures"), "PASS", &["1 picture is there"]);
     says(found("terms of use"), "PASS", &[]);
     says(found("privacy policy"), "PASS", &[]);
@@ -278,4 +280,80 @@ async fn a_live_shop_is_examined_through_its_proxy_and_certificate() {
     let distrusted = world.command("doctor").args(["--json", LIVE_SHOP, "--via", &via]).output().unwrap();
     says(findings(&distrusted, LIVE_SHOP)("MCP endpoint"), "FAIL", &["certificate"]);
     assert!(!said.contains(LIVE_KEY));
+}
+
+/// The day that is so many days from now.
+fn in_days(days: i64) -> (i32, u8, u8) {
+    let moment = SystemClock.now() + Span::hours(24 * days);
+    let day: Vec<i32> =
+        moment.to_string()[..10].split('-').map(|part| part.parse().expect("a number")).collect();
+    (day[0], day[1].try_into().unwrap(), day[2].try_into().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_visitor_would_not_get_is_told() {
+    let world = live_world();
+    world.put_tenant(LIVE_SHOP, &live_and_well());
+    world.wait_for("\"tenant_changed\"", 1);
+    let no_picture: OwnPage = ("/huila-washed.jpg", "text/html", "<p>gone</p>");
+    let challenge: OwnPage = ("/.well-known/openai-apps-challenge", "text/plain", "another token");
+    let pages = vec![no_picture, challenge, TERMS];
+    let front = TlsFront::until(in_days(3), HOST, world.socket(), pages).await;
+    let run = |words: &[&str]| {
+        let mut command = world.command("doctor");
+        let via = front.address.to_string();
+        command.args(["--json", LIVE_SHOP, "--via", &via]).args(words);
+        command.env("SSL_CERT_FILE", front.authority()).output().unwrap()
+    };
+    let found = findings(&run(&[]), LIVE_SHOP);
+    says(found("certificate"), "WARN", &["ends soon"]);
+    says(found("domain challenge"), "FAIL", &["without the token"]);
+    says(found("pictures"), "WARN", &["is no picture (text/html)"]);
+    says(found("privacy policy"), "FAIL", &["answers 404"]);
+
+    // The gateway serves another version of the file than the one that is looked at.
+    let others = world.folder.path().join("others");
+    fs::create_dir(&others).unwrap();
+    let file = live_and_well().replace("name = \"Blue Door\"", "name = \"Green Door\"");
+    fs::write(others.join(format!("{LIVE_SHOP}.toml")), file).unwrap();
+    let found = findings(&run(&["--set", "tenants.dir=others"]), LIVE_SHOP);
+    says(found("MCP endpoint"), "WARN", &["as another shop, or by another version of the file"]);
+}
+
+#[test]
+fn what_stripe_would_not_send_or_show_is_told() {
+    let receiver = OrderReceiver::start(Does::Answers("500 Oops\r\nX: y"));
+    let world = TestGateway::with_settings(&[("GATEWAY__ORDER_EVENTS__ALLOW_LOOPBACK", "true")]);
+    let file = usual_shops()[0].file.clone();
+    world.put_secret(SHOP, "events", WEBHOOK_SECRET);
+    world.put_secret(SHOP, "stripe-webhook", WEBHOOK_SECRET);
+    let file = format!(
+        "{}\n[webhook]\nurl = \"http://127.0.0.1:{}/orders\"\nsecret = \"file:events\"\n",
+        file.replace("[stripe]", "[stripe]\nwebhook_secrets = [\"file:stripe-webhook\"]"),
+        receiver.port
+    );
+    world.put_tenant(SHOP, &file);
+    let endpoint = WebhookEndpoint {
+        enabled_events: vec!["payment_intent.*".to_owned(), "refund.created".to_owned()],
+        ..WebhookEndpoint::new(SHOP_ACCOUNT, &world.url("/t/harbor-coffee/webhooks/stripe"), WEBHOOK_SECRET)
+    };
+    world.emulator.add_webhook_endpoint(&endpoint).unwrap();
+    let found = findings(&examine(&world, &["--json", SHOP]), SHOP);
+    says(
+        found("Stripe webhook"),
+        "WARN",
+        &["does not receive checkout.session.completed", "charge.dispute.closed"],
+    );
+    says(found("order events"), "FAIL", &["answered 500"]);
+    let found = findings(&examine(&world, &["--json", "--fix", SHOP]), SHOP);
+    says(found("Stripe webhook"), "PASS", &["changed we_", "receives 15 types of event"]);
+
+    // A version without payment tokens, and a backup of last week.
+    let old = examine(&world, &["--json", SHOP, "--set", "stripe.version=2026-10-28.endive"]);
+    says(findings(&old, SHOP)("payment tokens"), "WARN", &["cannot read Shared Payment Tokens"]);
+    let note = world.folder.path().join("merchant-gateway.sqlite3.last-backup");
+    fs::write(note, (SystemClock.now() - Span::hours(200)).as_millis().to_string()).unwrap();
+    says(findings(&old, "gateway")("backup"), "WARN", &["none was made"]);
+    let again = examine(&world, &["--json", SHOP]);
+    says(findings(&again, "gateway")("backup"), "WARN", &["the last one is of"]);
 }
