@@ -98,10 +98,7 @@ impl WebhookEndpoint {
     /// Whether it receives this type of event.
     #[must_use]
     pub fn receives(&self, kind: &str) -> bool {
-        self.enabled_events.iter().any(|enabled| match enabled.strip_suffix('*') {
-            Some(group) => kind.starts_with(group),
-            None => enabled == kind,
-        })
+        self.enabled_events.iter().any(|enabled| enabled == "*" || enabled == kind)
     }
 }
 
