@@ -165,11 +165,12 @@ impl MerchantActor {
         self.take(&present, verified);
         self.verifying = false;
         self.missed = Missed::default();
+        // Also where the present key lacks a permission: the next one may have it.
+        self.verify_next_key(ctx);
         if present.key_status.off().is_some() {
             let pause = self.next_pause();
             self.verify_in(pause, ctx);
         }
-        self.verify_next_key(ctx);
     }
 
     /// The pause before the next try; each pause is longer than the last.

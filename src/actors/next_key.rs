@@ -21,7 +21,9 @@ impl MerchantActor {
     /// in use meanwhile.
     pub(super) fn verify_next_key(&self, ctx: &mut Context<Self>) {
         let present = self.merchant.load_full();
-        let account = present.view.load().account.clone().filter(|_| !self.verifying);
+        // While a request about the present key is under way, its end decides.
+        let is_asking = self.verifying && self.next_try.is_none();
+        let account = present.view.load().account.clone().filter(|_| !is_asking);
         let (Some(account), Some(candidate)) = (account, present.with_next_key(&self.deps)) else { return };
         let (deps, candidate) = (Arc::clone(&self.deps), Arc::new(candidate));
         let asked = Arc::clone(&candidate);

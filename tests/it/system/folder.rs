@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::symlink;
 
 use serde_json::{Value, json};
-use stripe_emulator::{AccountSeed, HoldPoint, KeySeed};
+use stripe_emulator::{AccountSeed, HoldPoint, KeySeed, RequestKind};
 
 use crate::support::client::{Client, Speaks, total};
 use crate::support::operator::Operator;
@@ -171,6 +171,27 @@ async fn a_next_key_replaces_the_present_one_without_a_pause() {
     world.wait_for("\"tenant_changed\"", 1);
     buys(&world, &client, NEW_ACCOUNT).await;
     assert_eq!(world.ledger().len(), 4);
+}
+
+#[tokio::test]
+async fn a_next_key_helps_where_the_present_one_lacks_a_permission() {
+    let world = with_new_shop();
+    let client = world.client_of(NEW_SHOP, Speaks::Modern);
+    world.emulator.forbid(NEW_KEY, &[RequestKind::CreateIntent]);
+    let sheet = client.ready_checkout().await;
+    let refused = pays(&world, &client, NEW_ACCOUNT, &sheet).await;
+    assert_ne!(refused["status"], "completed", "{refused}");
+    let keys =
+        [NEW_KEY, "sk_test_bluedoor2"].map(|key| KeySeed { key: key.to_owned(), may_read_account: true });
+    let both = AccountSeed { secret_keys: keys.to_vec(), ..account(NEW_ACCOUNT, NEW_KEY, true, NETWORK) };
+    world.emulator.add_account(&both).unwrap();
+    world.put_secret(NEW_SHOP, "next-key", "sk_test_bluedoor2");
+    world.put_tenant(
+        NEW_SHOP,
+        &new_shop().replace("[stripe]", "[stripe]\nnext_secret_key = \"file:next-key\""),
+    );
+    world.wait_for("\"stripe_key_replaced\"", 1);
+    buys(&world, &client, NEW_ACCOUNT).await;
 }
 
 #[tokio::test]
