@@ -46,8 +46,11 @@ impl FolderWatch {
     /// Begins to notice changes.
     pub async fn begin(places: Places) -> Self {
         let changed = Arc::new(Notify::new());
-        let watched = Watched::begin(&places, &changed);
+        // Beside each other: with thousands of merchants either takes a second.
+        let (watching, notify) = (places.clone(), Arc::clone(&changed));
+        let watched = tokio::task::spawn_blocking(move || Watched::begin(&watching, &notify));
         let read = stamps(places.clone()).await;
+        let watched = watched.await.unwrap_or(Watched { _watcher: None, secrets: false });
         Self { places, changed, watched, read }
     }
 }

@@ -144,9 +144,15 @@ async fn serve(
             .collect();
         let tenants = Value::from(tenants).to_string();
         sqlx::query(CONFIGS).bind(&tenants).bind(now.as_millis()).execute(&mut *connection).await?;
-        sqlx::query(OTHER_MODES).bind(&tenants).execute(&mut *connection).await?;
+        // Without the configurations, which SQLite would parse again for each statement.
+        let keys = served.iter().map(|ServedTenant { tenant, .. }| {
+            let (tenant, mode) = key(tenant);
+            json!({ "tenant": tenant, "mode": mode })
+        });
+        let keys = Value::from(keys.collect::<Vec<_>>()).to_string();
+        sqlx::query(OTHER_MODES).bind(&keys).execute(&mut *connection).await?;
         let known: Vec<(String, String, String)> =
-            sqlx::query_as(KNOWN_HOSTS).bind(&tenants).fetch_all(&mut *connection).await?;
+            sqlx::query_as(KNOWN_HOSTS).bind(&keys).fetch_all(&mut *connection).await?;
         let wanted: BTreeMap<&str, (String, &str)> = served
             .iter()
             .flat_map(|ServedTenant { tenant, hosts, .. }| {
