@@ -150,7 +150,7 @@ async fn permissions(
                 missing.push(format!("{}{named}", permission.name));
             }
             KeyAccess::NotOffered => unread.push(format!("{}: Stripe does not know it", permission.name)),
-            KeyAccess::Unread(why) => unread.push(format!("{}: {why}", permission.name)),
+            KeyAccess::Inconclusive(why) => unread.push(format!("{}: {why}", permission.name)),
         }
     }
     let remedy = "grant them in the Stripe Dashboard, Developers, API keys, the key's permissions";
@@ -187,7 +187,7 @@ async fn payment_tokens(subject: &Subject<'_>, stripe: &Inspection) -> Finding {
                 }
             }
         }
-        (KeyAccess::Unread(why), _) => {
+        (KeyAccess::Inconclusive(why), _) => {
             Finding::warn(PAYMENT_TOKENS, format!("not tried: {why}"), "try again later")
         }
     }
@@ -205,7 +205,7 @@ async fn webhook(subject: &Subject<'_>, stripe: &Inspection) -> Finding {
                 ),
             );
         }
-        Err(KeyAccess::Granted | KeyAccess::NotOffered | KeyAccess::Unread(_)) => {
+        Err(KeyAccess::Granted | KeyAccess::NotOffered | KeyAccess::Inconclusive(_)) => {
             return Finding::warn(WEBHOOK, "Stripe did not list the webhook endpoints", "try again later");
         }
     };
@@ -306,7 +306,7 @@ fn not_fixed(why: &KeyAccess) -> Finding {
     let found = match why {
         KeyAccess::Refused(Some(permission)) => format!("not changed: the key lacks {permission}"),
         KeyAccess::Refused(None) => "not changed: Stripe refuses the key".to_owned(),
-        KeyAccess::Unread(why) => format!("not changed: {why}"),
+        KeyAccess::Inconclusive(why) => format!("not changed: {why}"),
         KeyAccess::Granted | KeyAccess::NotOffered => "not changed: Stripe's answer says nothing".to_owned(),
     };
     Finding::fail(WEBHOOK, found, "change the endpoint in the Stripe Dashboard, Developers, Webhooks")

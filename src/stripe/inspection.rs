@@ -46,7 +46,7 @@ pub enum KeyAccess {
     /// Stripe does not know the request in the configured version, or for this account.
     NotOffered,
     /// No answer that says anything.
-    Unread(String),
+    Inconclusive(String),
 }
 
 /// Reading the tokens that agents grant.
@@ -188,7 +188,7 @@ impl Inspection {
         };
         match reply {
             Ok(reply) => of_trial(&reply),
-            Err(error) => KeyAccess::Unread(error.to_string()),
+            Err(error) => KeyAccess::Inconclusive(error.to_string()),
         }
     }
 
@@ -229,7 +229,7 @@ impl Inspection {
 }
 
 fn answered(reply: Result<Reply, TransportError>) -> Result<Reply, KeyAccess> {
-    let reply = reply.map_err(|error| KeyAccess::Unread(error.to_string()))?;
+    let reply = reply.map_err(|error| KeyAccess::Inconclusive(error.to_string()))?;
     if reply.status == 200 { Ok(reply) } else { Err(of_trial(&reply)) }
 }
 
@@ -252,7 +252,7 @@ fn of_trial(reply: &Reply) -> KeyAccess {
         (404, _) => KeyAccess::NotOffered,
         (status, code) => {
             let code = code.map_or_else(String::new, |code| format!(", {code}"));
-            KeyAccess::Unread(format!("status {status}{code}"))
+            KeyAccess::Inconclusive(format!("status {status}{code}"))
         }
     }
 }
