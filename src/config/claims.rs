@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::diagnostic::{Diagnostic, Place, quoted};
 use super::tenant::{TenantConfig, TenantSecrets};
-use crate::domain::ids::{AccountId, MerchantId, Mode, Tenant};
+use crate::domain::ids::{AccountId, MerchantId, Mode, NetworkId, Tenant};
 use crate::domain::time::Timestamp;
 use crate::keyring::Keyring;
 
@@ -321,33 +321,23 @@ pub(super) fn same_receivers(tenants: &[Arc<TenantConfig>]) -> Vec<Diagnostic> {
 /// Merchants with the same Network ID that do not share one account on purpose: tokens granted to one cannot be
 /// charged by the other.
 pub(super) fn same_networks(tenants: &[Arc<TenantConfig>]) -> Vec<Diagnostic> {
-    let network = |tenant: &'_ Arc<TenantConfig>| tenant.seed().network_id.clone();
-    let mut by_network: BTreeMap<_, Vec<&Arc<TenantConfig>>> = BTreeMap::new();
+    let mut all: BTreeMap<&NetworkId, Vec<&Arc<TenantConfig>>> = BTreeMap::new();
+    let mut alone = all.clone();
     for tenant in tenants {
-        by_network.entry(network(tenant)).or_default().push(tenant);
+        all.entry(&tenant.seed().network_id).or_default().push(tenant);
+        if !tenant.shared_account() {
+            alone.entry(&tenant.seed().network_id).or_default().push(tenant);
+        }
     }
-    // The first two that do not share the account are enough to name another one to each merchant.
-    let alone = |among: &[&Arc<TenantConfig>]| -> Vec<Arc<TenantConfig>> {
-        let alone = among.iter().filter(|tenant| !tenant.shared_account());
-        alone.take(2).map(|tenant| Arc::clone(tenant)).collect()
-    };
-    let alone: BTreeMap<_, _> =
-        by_network.iter().map(|(network, among)| (network.clone(), alone(among))).collect();
-    let mut found = Vec::new();
-    for tenant in tenants {
-        let own = network(tenant);
-        let is_other = |other: &&Arc<TenantConfig>| other.id() != tenant.id();
-        let among = by_network.get(&own).map(Vec::as_slice).unwrap_or_default();
-        let other = if tenant.shared_account() {
-            alone.get(&own).into_iter().flatten().find(is_other)
-        } else {
-            among.iter().copied().find(is_other)
-        };
-        let Some(other) = other else { continue };
-        found.push(tenant.place("stripe.network_id").problem(
-            format!("{} is also the Network ID in {}", quoted(own.as_str()), other.file().display()),
+    let warning = |tenant: &Arc<TenantConfig>| {
+        let network = &tenant.seed().network_id;
+        // One that shares its account excludes only those that do not.
+        let others = if tenant.shared_account() { alone.get(network) } else { all.get(network) };
+        let other = others?.iter().find(|other| other.id() != tenant.id())?;
+        Some(tenant.place("stripe.network_id").problem(
+            format!("{} is also the Network ID in {}", quoted(network.as_str()), other.file().display()),
             "write each account's own Network ID, since payment tokens are granted to that account alone",
-        ));
-    }
-    found
+        ))
+    };
+    tenants.iter().filter_map(warning).collect()
 }

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::Subject;
 use super::finding::Finding;
-use super::web::{NoClient, Page, Web};
+use super::web::{Page, Web};
 use crate::domain::time::{Span, Timestamp};
 use crate::protocol::mcp::instructions;
 
@@ -20,11 +20,11 @@ const CHALLENGE: &str = "domain challenge";
 /// How long a certificate must still be valid.
 const CERTIFICATE_ENDS_SOON: Span = Span::hours(14 * 24);
 
-pub(super) async fn examine(subject: &Subject<'_>) -> Result<Vec<Finding>, NoClient> {
-    let Ok(base) = Url::parse(&subject.base) else { return Ok(Vec::new()) };
+pub(super) async fn examine(subject: &Subject<'_>) -> Vec<Finding> {
+    let Ok(base) = Url::parse(&subject.base) else { return Vec::new() };
     let host = base.host_str().unwrap_or_default().to_owned();
     let is_here = host.ends_with("localhost") || host == "127.0.0.1" || host == "[::1]";
-    let web = subject.web()?;
+    let web = &subject.web;
     let mut found = Vec::new();
     if is_here {
         found.push(Finding::skip(NAME, format!("{host} is this machine")));
@@ -34,16 +34,16 @@ pub(super) async fn examine(subject: &Subject<'_>) -> Result<Vec<Finding>, NoCli
                 ENDPOINT,
                 format!("{}/mcp is not reachable from elsewhere", subject.base),
             ));
-            return Ok(found);
+            return found;
         }
     } else {
         match name(&host, base.port_or_known_default().unwrap_or(443), subject.doctor.via).await {
             Ok(finding) => found.push(finding),
             Err(failed) => {
                 found.push(failed);
-                let later = ["certificate", ENDPOINT, SEARCH, CHALLENGE];
+                let later = [CERTIFICATE, ENDPOINT, SEARCH, CHALLENGE];
                 found.extend(later.map(|check| Finding::skip(check, "the host name leads nowhere")));
-                return Ok(found);
+                return found;
             }
         }
     }
@@ -57,7 +57,7 @@ pub(super) async fn examine(subject: &Subject<'_>) -> Result<Vec<Finding>, NoCli
             found.extend(
                 [SEARCH, CHALLENGE].map(|check| Finding::skip(check, "the endpoint does not answer")),
             );
-            return Ok(found);
+            return found;
         }
     };
     found.extend(page.certificate.as_deref().map(|der| certificate(der, subject.doctor.clock.now())));
@@ -65,10 +65,10 @@ pub(super) async fn examine(subject: &Subject<'_>) -> Result<Vec<Finding>, NoCli
     let is_served = serves.remedy.is_none();
     found.push(serves);
     if is_served {
-        found.push(searched(&web, &endpoint).await);
-        found.push(challenge(subject, &web).await);
+        found.push(searched(web, &endpoint).await);
+        found.push(challenge(subject, web).await);
     }
-    Ok(found)
+    found
 }
 
 async fn name(host: &str, port: u16, via: Option<SocketAddr>) -> Result<Finding, Finding> {

@@ -15,7 +15,7 @@ use strum::IntoStaticStr;
 #[strum(serialize_all = "UPPERCASE")]
 pub enum Verdict {
     Pass,
-    /// It does not apply, or could not be looked at.
+    /// It does not apply, or could not be checked.
     Skip,
     /// The shop can sell, and something is not as it should be.
     Warn,
@@ -28,7 +28,7 @@ pub enum Verdict {
 pub struct Finding {
     /// The merchant's id; `None` for the gateway.
     pub merchant: Option<String>,
-    /// What was looked at, in a word or two.
+    /// What was checked, in a word or two.
     pub check: &'static str,
     pub verdict: Verdict,
     /// What was found.
@@ -67,7 +67,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Adds a mistake in a merchant's file or secrets, because of which nothing else of it was looked at.
+    /// Adds a mistake in a merchant's file or secrets, because of which nothing else of it was checked.
     pub fn add_problem(&mut self, merchant: &str, problem: &Diagnostic) {
         let place = if problem.key.is_empty() { String::new() } else { format!("{}: ", problem.key) };
         let finding = Finding::fail("file", format!("{place}{}", problem.problem), problem.remedy.clone());

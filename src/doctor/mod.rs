@@ -28,6 +28,7 @@ use futures_util::stream;
 use crate::config::gateway::GatewayConfig;
 use crate::config::tenant::{TenantConfig, TenantSecrets};
 use crate::config::usable::UsableMerchant;
+use crate::delivery::HttpWebhookSender;
 use crate::domain::ids::MerchantId;
 use crate::domain::merchant::MerchantView;
 use crate::keyring::Keyring;
@@ -38,7 +39,7 @@ use finding::{Finding, Report};
 pub use web::NoClient;
 use web::Web;
 
-/// How many merchants are looked at together.
+/// How many merchants are checked together.
 const AT_ONCE: usize = 4;
 
 /// What the doctor works with.
@@ -54,7 +55,7 @@ pub struct Doctor {
     pub via: Option<SocketAddr>,
 }
 
-/// The merchant that is looked at, with what its checks need.
+/// The merchant that is checked, with what its checks need.
 struct Subject<'a> {
     doctor: &'a Doctor,
     tenant: &'a TenantConfig,
@@ -62,18 +63,13 @@ struct Subject<'a> {
     view: MerchantView,
     /// The base of its public addresses, without a slash at the end.
     base: String,
-}
-
-impl Subject<'_> {
-    /// An HTTP client, which finds the merchant's host where `--via` says.
-    fn web(&self) -> Result<Web, NoClient> {
-        let host = self.view.hosts.first().map(String::as_str);
-        Web::new(host.zip(self.doctor.via))
-    }
+    /// Finds the merchant's host where `--via` says.
+    web: Web,
+    sender: &'a HttpWebhookSender,
 }
 
 impl Doctor {
-    /// Looks at the gateway and at these merchants. `seen` is told of each merchant that is finished.
+    /// Checks the gateway and these merchants. `seen` is told of each merchant that is finished.
     pub async fn examine(
         &self,
         merchants: &[UsableMerchant],
@@ -85,8 +81,11 @@ impl Doctor {
             let found = format!("{} holds no merchant that can be served", self.config.tenants.dir.display());
             report.findings.push(Finding::warn("merchants", found, "add one with tenant new"));
         }
+        let allow_loopback = self.config.order_events.allow_loopback;
+        let sender = HttpWebhookSender::new(allow_loopback, Arc::clone(&self.clock));
+        let sender = &sender.map_err(|error| NoClient(error.to_string()))?;
         let examined = stream::iter(merchants).map(|merchant| async {
-            let findings = self.examine_one(merchant).await;
+            let findings = self.examine_one(merchant, sender).await;
             seen(merchant.tenant.id());
             findings
         });
@@ -100,14 +99,17 @@ impl Doctor {
     async fn examine_one(
         &self,
         UsableMerchant { tenant, secrets }: &UsableMerchant,
+        sender: &HttpWebhookSender,
     ) -> Result<Vec<Finding>, NoClient> {
         let view = tenant.view(1, None);
         let links = PublicLinks::new(Arc::clone(&self.keyring), self.config.public.link_base.clone());
         let base = links.base(&view);
-        let subject = Subject { doctor: self, tenant, secrets, view, base };
+        let host = view.hosts.first().map(String::as_str);
+        let web = Web::new(host.zip(self.via))?;
+        let subject = Subject { doctor: self, tenant, secrets, view, base, web, sender };
         let mut found = stripe_account::examine(&subject).await;
-        found.extend(address::examine(&subject).await?);
-        found.extend(pages::examine(&subject).await?);
+        found.extend(address::examine(&subject).await);
+        found.extend(pages::examine(&subject).await);
         let of_tenant = |finding| Finding { merchant: Some(tenant.id().to_string()), ..finding };
         Ok(found.into_iter().map(of_tenant).collect())
     }

@@ -1,6 +1,5 @@
 //! What the merchant has elsewhere: pictures, its own pages, the receiver of its order events.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -10,8 +9,8 @@ use serde_json::json;
 
 use super::Subject;
 use super::finding::Finding;
-use super::web::{NoClient, Web};
-use crate::delivery::{HttpWebhookSender, Receiver, Unanswered, WebhookSender as _};
+use super::web::Web;
+use crate::delivery::{Receiver, Unanswered, WebhookSender as _};
 use crate::domain::ids::OrderEventId;
 
 const PICTURES: &str = "pictures";
@@ -19,7 +18,7 @@ const TERMS: &str = "terms of use";
 const PRIVACY: &str = "privacy policy";
 const RECEIVER: &str = "order events";
 
-/// How many pictures are looked at, and how many of them together.
+/// How many pictures are checked, and how many of them together.
 const MOST_PICTURES: usize = 100;
 const PICTURES_AT_ONCE: usize = 8;
 
@@ -29,16 +28,16 @@ const RECEIVER_MAY_TAKE: Duration = Duration::from_secs(15);
 /// How many wrong pictures are named.
 const MOST_NAMED: usize = 3;
 
-pub(super) async fn examine(subject: &Subject<'_>) -> Result<Vec<Finding>, NoClient> {
-    let web = subject.web()?;
+pub(super) async fn examine(subject: &Subject<'_>) -> Vec<Finding> {
+    let web = &subject.web;
     let links = &subject.view.links;
     let (pictures, terms, privacy, receiver) = futures_util::join!(
-        pictures(subject, &web),
-        page(TERMS, "links.terms_of_use", links.terms_of_use.as_deref(), &web),
-        page(PRIVACY, "links.privacy_policy", links.privacy_policy.as_deref(), &web),
+        pictures(subject, web),
+        page(TERMS, "links.terms_of_use", links.terms_of_use.as_deref(), web),
+        page(PRIVACY, "links.privacy_policy", links.privacy_policy.as_deref(), web),
         receiver(subject),
     );
-    Ok(vec![pictures, terms, privacy, receiver])
+    vec![pictures, terms, privacy, receiver]
 }
 
 async fn pictures(subject: &Subject<'_>, web: &Web) -> Finding {
@@ -111,8 +110,7 @@ async fn receiver(subject: &Subject<'_>) -> Finding {
     let id = OrderEventId::from_random(doctor.ids.random_id());
     let sent = async {
         let request = receiver.sign(&id, &body.to_string(), now)?;
-        let allow_loopback = doctor.config.order_events.allow_loopback;
-        HttpWebhookSender::new(allow_loopback, Arc::clone(&doctor.clock))?.post(request).await
+        subject.sender.post(request).await
     };
     let sent = tokio::time::timeout(RECEIVER_MAY_TAKE, sent).await;
     let sent = sent.unwrap_or_else(|_| Err(Unanswered("it took longer than 15 seconds".to_owned())));

@@ -19,7 +19,7 @@ const MOST_READ: usize = 256 * 1024;
 /// The HTTP client could not be made.
 #[derive(Debug, thiserror::Error)]
 #[error("the HTTP client cannot be set up: {0}")]
-pub struct NoClient(String);
+pub struct NoClient(pub(super) String);
 
 /// An HTTP client.
 pub(super) struct Web(reqwest::Client);

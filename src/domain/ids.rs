@@ -212,6 +212,15 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// The other mode.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Test => Self::Live,
+            Self::Live => Self::Test,
+        }
+    }
+
     /// The value of `livemode` in Stripe's objects.
     #[must_use]
     pub const fn livemode(self) -> bool {

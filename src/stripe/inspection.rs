@@ -6,11 +6,11 @@
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::AccountError;
 use super::answers::ErrorBody;
 use super::observation::Noted;
 use super::refusal::{KeyRefusal, KeyUse};
 use super::transport::{Call, Reply, StripeTransport, TransportError};
+use super::{AccountError, read_account};
 use crate::domain::ids::AccountId;
 
 /// An account, as its key shows it.
@@ -153,20 +153,8 @@ impl Inspection {
 
     /// Reads the account (`GET /v1/account`), and checks that the clocks agree.
     pub async fn account(&self) -> Result<AccountDetails, AccountError> {
-        let reply = self.transport.send(&self.key, Call::get("/v1/account", &[])).await;
-        let reply = reply.map_err(|error| AccountError::ReadFailed(Box::new((&error).into())))?;
-        let unread = || AccountError::ReadFailed(Box::new(Noted::of(&reply)));
-        if !reply.clock_agrees {
-            return Err(AccountError::ClockDiffers);
-        }
-        if reply.status != 200 {
-            return Err(match KeyRefusal::of(KeyUse::Account, &reply) {
-                Some(refusal) if reply.status == 403 => AccountError::NotPermitted(refusal),
-                Some(refusal) => AccountError::KeyRefused(refusal),
-                None => unread(),
-            });
-        }
-        let account: AccountObject = reply.json().ok_or_else(unread)?;
+        let account: AccountObject = read_account(&self.transport, &self.key).await?;
+        let unread = || AccountError::ReadFailed(Box::new(Noted::unreadable()));
         Ok(AccountDetails {
             id: account.id.parse().map_err(|_| unread())?,
             name: account.business_profile.and_then(|profile| profile.name),

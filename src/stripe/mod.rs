@@ -123,21 +123,8 @@ impl SellerAccount for StripeAccount {
     /// both are known, since a request may be repeated only while Stripe remembers its key.
     async fn account_id(&self) -> Result<AccountId, AccountError> {
         // The result of this call is a report about the key, so the observer need not be notified.
-        let reply = self.transport.send(&self.key, Call::get("/v1/account", &[])).await;
-        let reply = reply.map_err(|error| AccountError::ReadFailed(Box::new((&error).into())))?;
-        let unread = || AccountError::ReadFailed(Box::new(Noted::of(&reply)));
-        match reply.status {
-            _ if !reply.clock_agrees => Err(AccountError::ClockDiffers),
-            200 => {
-                let account: Account = reply.json().ok_or_else(unread)?;
-                account.id.parse().map_err(|_| unread())
-            }
-            status => Err(match KeyRefusal::of(KeyUse::Account, &reply) {
-                Some(refusal) if status == 403 => AccountError::NotPermitted(refusal),
-                Some(refusal) => AccountError::KeyRefused(refusal),
-                None => unread(),
-            }),
-        }
+        let account: Account = read_account(&self.transport, &self.key).await?;
+        account.id.parse().map_err(|_| AccountError::ReadFailed(Box::new(Noted::unreadable())))
     }
 
     /// Reads a token (`GET /v1/shared_payment/granted_tokens/{id}`). The token is this merchant's if the merchant's
@@ -360,6 +347,25 @@ impl StripeAccount {
         let reply = self.transport.send(&self.key, call).await?;
         self.observer.observe(usage, &reply);
         Ok(reply)
+    }
+}
+
+/// Reads what is wanted of the account of a key (`GET /v1/account`), and checks that the clocks agree.
+async fn read_account<T: DeserializeOwned>(
+    transport: &StripeTransport,
+    key: &SecretString,
+) -> Result<T, AccountError> {
+    let reply = transport.send(key, Call::get("/v1/account", &[])).await;
+    let reply = reply.map_err(|error| AccountError::ReadFailed(Box::new((&error).into())))?;
+    let unread = || AccountError::ReadFailed(Box::new(Noted::of(&reply)));
+    match reply.status {
+        _ if !reply.clock_agrees => Err(AccountError::ClockDiffers),
+        200 => reply.json().ok_or_else(unread),
+        status => Err(match KeyRefusal::of(KeyUse::Account, &reply) {
+            Some(refusal) if status == 403 => AccountError::NotPermitted(refusal),
+            Some(refusal) => AccountError::KeyRefused(refusal),
+            None => unread(),
+        }),
     }
 }
 

@@ -96,7 +96,8 @@ impl Folder {
         }
         self.remember(&changed).await;
         // Before the removals: what a merchant is doing while it is removed may not be in the store yet.
-        let finished = self.finish_removed(&wanted, &present, &served).await;
+        let begun = undecided.into_iter().map(|found| found.tenant).collect();
+        let finished = self.finish_removed(begun, &wanted, &present, &served).await;
         let new = changed.iter().filter(|merchant| !served.contains_key(merchant.tenant.id()));
         claim_accounts(&self.deps, new, &holders);
         let mut complete = !waits;
@@ -192,22 +193,20 @@ impl Folder {
     }
 
     /// Lets what merchants without a file, or with another mode now, have begun end, with their last good
-    /// configurations, also where an earlier process began it. Those that have nothing left are forgotten. `wanted` are
-    /// the tenants that will be served.
+    /// configurations, also where an earlier process began it. Those that have nothing left are forgotten. `unfinished`
+    /// have undecided payments, and `wanted` will be served.
     async fn finish_removed(
         &self,
+        mut unfinished: BTreeSet<Tenant>,
         wanted: &BTreeSet<Tenant>,
         present: &BTreeSet<MerchantId>,
         served: &Served,
     ) -> Result<(), StoreError> {
-        let mut unfinished: BTreeSet<Tenant> = BTreeSet::new();
         let ever = Timestamp::from_millis(i64::MAX);
         for priority in Priority::ALL {
             unfinished.extend(self.deps.store.tenants_with_due_sessions(ever, priority).await?);
         }
         unfinished.extend(self.deps.outbox.tenants_with_due_events(ever).await?);
-        let frozen = self.deps.store.undecided_payments().await?;
-        unfinished.extend(frozen.into_iter().map(|found| found.tenant));
         self.directory.forget_removed(&unfinished);
         let is_served =
             |tenant: &Tenant| served.get(&tenant.merchant).is_some_and(|now| now.tenant.tenant() == *tenant);

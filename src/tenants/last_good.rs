@@ -3,7 +3,7 @@
 //! Invariants: a merchant that was removed has none, nor has one in a mode that it is not served in any more; so nothing that was
 //! taken away comes back by a mistake in another file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::config::gateway::GatewayConfig;
 use crate::config::tenant::{TenantConfig, parse_tenant};
 use crate::config::tenants_dir::TenantsRead;
 use crate::config::usable::{UsableMerchant, usable};
-use crate::domain::ids::MerchantId;
+use crate::domain::ids::{MerchantId, Tenant};
 use crate::ports::Environment;
 use crate::store::{ServedConfig, Store, UndecidedPayments};
 
@@ -119,13 +119,13 @@ impl LastGood {
         undecided: &[UndecidedPayments],
         served: &Served,
     ) -> FolderRead {
+        let undecided: BTreeMap<&Tenant, &UndecidedPayments> =
+            undecided.iter().map(|found| (&found.tenant, found)).collect();
         let mut usable = Vec::with_capacity(read.usable.len());
         for merchant in read.usable {
             let tenant = &merchant.tenant;
-            let is_of_other_mode = |found: &&UndecidedPayments| {
-                found.tenant.merchant == *tenant.id() && found.tenant.mode != tenant.mode()
-            };
-            let earlier = undecided.iter().find(is_of_other_mode);
+            let other = Tenant { mode: tenant.mode().other(), ..tenant.tenant() };
+            let earlier = undecided.get(&other).copied();
             let is_change = match earlier {
                 Some(earlier) => {
                     let present = self.of(tenant.id(), served).await;

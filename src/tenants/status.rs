@@ -12,7 +12,7 @@ pub struct FolderStatus {
     /// The merchants that are served, by id, each with the configuration in use.
     pub merchants: Vec<Arc<TenantConfig>>,
     pub problems: Vec<Diagnostic>,
-    /// Whether every change that is without a problem is in use; otherwise a reload tries again.
+    /// Whether nothing is left that can be applied later as it is; otherwise the next poll tries again.
     pub complete: bool,
 }
 

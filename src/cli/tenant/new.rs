@@ -77,11 +77,6 @@ impl New {
             file.display()
         );
         let others = read_tenants(&config.tenants.dir, &config.public.base_hosts).tenants;
-        if let Some(taken) =
-            self.host.as_ref().and_then(|host| host_taken(host, &others, &config.public.base_hosts))
-        {
-            bail!("--host: {taken}; give each merchant hosts of its own");
-        }
         let is_twin = self.test_of.is_some();
         let text = match self.test_of.take() {
             Some(live) => self.twin_of(&live, &config)?,

@@ -87,6 +87,18 @@ fn a_file_that_exists_and_answers_that_are_wrong_write_nothing() {
     assert!(said(&network).contains("stripe.network_id"), "{}", said(&network));
     let id = run(&world, &["Corner_Books"]);
     assert!(!id.status.success() && said(&id).contains("Corner_Books"), "{}", said(&id));
+    for (host, why) in [
+        ("coffee.localhost", "is a host of tenants/harbor-coffee.toml"),
+        ("localhost", "the gateway's own hosts"),
+    ] {
+        let words = [&ANSWERS[..3], &["--host", host], &ANSWERS[5..], &["--country", "US"]].concat();
+        let taken = run(&world, &words);
+        assert!(
+            said(&taken).contains(why) && said(&taken).contains("nothing was written"),
+            "{}",
+            said(&taken)
+        );
+    }
     assert!(!file.exists());
 
     world.put_tenant(NEW, "# mine");
