@@ -40,7 +40,7 @@ onboarding: ## Put doctor's present output into docs/ONBOARDING.md.
 bench-merchants: ## Measure start, change and memory with 4, 1,000 and 10,000 merchants.
 	BENCH_MERCHANTS=4,1000,10000 BENCH_FILES=1000 BENCH_CALLS=5000 $(CARGO) test --locked --release --test it -- many_merchants --nocapture
 
-bench-noisy: ## Measure a merchant's slowest calls alone and beside a flood of calls to another merchant.
+bench-noisy: ## Measure a merchant's slowest calls alone, and beside a flood of calls to another merchant or gateway.
 	BENCH_NOISY=2000 $(CARGO) test --locked --release --test it -- noisy --nocapture
 
 # Not part of `test`: it tests the tests. MUTANTS=… is how many are drawn, MUTANTS_SEED=… draws others; docs/RELIABILITY.md.

@@ -328,12 +328,9 @@ impl Handler<VerifyAccount> for MerchantActor {
         self.next_try = None;
         let (deps, merchant) = (Arc::clone(&self.deps), self.merchant.load_full());
         let asked = Arc::clone(&merchant);
-        let work = async move {
-            let io = deps.io.clone();
-            let learning = async move { verify_account(&deps, &asked).await };
-            io.run(learning).await.unwrap_or(Err(AccountCheckError::Lost))
-        };
-        ctx.spawn(work.into_actor(self).map(move |verified, actor, ctx| {
+        let verifying = self.deps.io.run(async move { verify_account(&deps, &asked).await });
+        let verified = async move { verifying.await.unwrap_or(Err(AccountCheckError::Lost)) };
+        ctx.spawn(verified.into_actor(self).map(move |verified, actor, ctx| {
             // A later generation with another key has begun its own verification.
             if !merchant.has_account_of(&actor.merchant.load()) {
                 return;

@@ -27,12 +27,9 @@ impl MerchantActor {
         let (Some(account), Some(candidate)) = (account, present.with_next_key(&self.deps)) else { return };
         let (deps, candidate) = (Arc::clone(&self.deps), Arc::new(candidate));
         let asked = Arc::clone(&candidate);
-        let work = async move {
-            let io = deps.io.clone();
-            let learning = async move { verify_next_key(&deps, &asked, &account).await };
-            io.run(learning).await.unwrap_or(Err(AccountCheckError::Lost))
-        };
-        ctx.spawn(work.into_actor(self).map(move |verified, actor, ctx| {
+        let verifying = self.deps.io.run(async move { verify_next_key(&deps, &asked, &account).await });
+        let verified = async move { verifying.await.unwrap_or(Err(AccountCheckError::Lost)) };
+        ctx.spawn(verified.into_actor(self).map(move |verified, actor, ctx| {
             // A later generation has begun its own verification.
             if !Arc::ptr_eq(&present, &actor.merchant.load()) {
                 return;

@@ -337,8 +337,8 @@ impl SessionActor {
         ctx: &mut Context<Self>,
         into_input: impl FnOnce(Option<T>, &mut Self) -> Input + 'static,
     ) {
-        let io = self.deps.io.clone();
-        self.spawn(async move { io.run(work).await.ok() }, ctx, into_input);
+        let running = self.deps.io.run(work);
+        self.spawn(async move { running.await.ok() }, ctx, into_input);
     }
 
     /// Waits for work that runs elsewhere, as the store's does, and passes its result to the driver.

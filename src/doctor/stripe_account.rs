@@ -67,11 +67,13 @@ fn of_account(
                 "correct stripe.account_id, or the key",
             )
         }
-        Ok(AccountDetails { id, charges_enabled: false, .. }) => Finding::fail(
-            check,
-            format!("{id} may not take payments yet"),
-            "complete the account's details in the Stripe Dashboard, Settings, Business",
-        ),
+        Ok(AccountDetails { id, charges_enabled: false, .. }) => {
+            let remedy = "complete the account's details in the Stripe Dashboard, Settings, Business";
+            match subject.view.mode {
+                Mode::Test => Finding::warn(check, format!("{id} makes test payments only"), remedy),
+                Mode::Live => Finding::fail(check, format!("{id} may not take payments yet"), remedy),
+            }
+        }
         Ok(AccountDetails { id, name, country, currency, .. }) => {
             let about: Vec<&str> =
                 [name, country, currency].into_iter().flatten().map(String::as_str).collect();

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use dashmap::DashMap;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
 
@@ -24,6 +25,9 @@ use shared::{CallerShare, Part, SharedBucket, Size};
 
 /// The most shoppers that are remembered at once for one merchant.
 const MAX_SHOPPERS: usize = 10_000;
+
+/// The parts of a map of them that are locked separately.
+const SHARDS: usize = 4;
 
 /// How many calls without room for their shopper are admitted between two prunings.
 const PRUNE_EVERY: u32 = 1000;
@@ -349,7 +353,9 @@ fn paying(bucket: &SharedBucket, source: &Source, session: &str) -> Vec<CallerSh
 
 impl Each {
     fn new(quota: Quota) -> Self {
-        Self { buckets: RateLimiter::dashmap_with_clock(quota, clock()), since_pruning: AtomicU32::new(0) }
+        // By default a map has shards for every processor, and a gateway has two maps for every merchant.
+        let buckets = DashMap::with_shard_amount(SHARDS);
+        Self { buckets: RateLimiter::new(quota, buckets, clock()), since_pruning: AtomicU32::new(0) }
     }
 
     fn take(&self, subject: Option<&str>) -> Result<(), Refusal> {

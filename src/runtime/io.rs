@@ -23,13 +23,14 @@ impl Io {
         Self(handle)
     }
 
-    /// Runs a future there and waits for its result. The work continues if the wait is dropped.
-    pub async fn run<F>(&self, work: F) -> Result<F::Output, IoLost>
+    /// Starts a future there; the returned one waits for its result. The work continues if the wait is dropped.
+    pub fn run<F>(&self, work: F) -> impl Future<Output = Result<F::Output, IoLost>> + use<F>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.0.spawn(work).await.map_err(|_| IoLost)
+        let running = self.0.spawn(work);
+        async move { running.await.map_err(|_| IoLost) }
     }
 
     /// Starts a future there and does not wait.

@@ -93,6 +93,11 @@ impl Emulator {
         self.service.state().keyring.forbid(key, kinds);
     }
 
+    /// Makes an account one that Stripe has not activated: it makes test payments only.
+    pub fn deactivate(&self, account: &str) -> Result<(), Refusal> {
+        self.service.state().keyring.deactivate(account)
+    }
+
     /// The account with this profile.
     #[must_use]
     pub fn account_of_network(&self, network_id: &str) -> Option<String> {

@@ -163,7 +163,7 @@ fn read(stream: &mut TcpStream) -> Option<Received> {
                 .filter_map(|line| line.split_once(": "))
                 .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
                 .collect();
-            let length: usize = headers.get("content-length")?.parse().ok()?;
+            let length: usize = headers.get("content-length").map_or(Ok(0), |length| length.parse()).ok()?;
             if bytes.len() >= at + 4 + length {
                 let body = String::from_utf8(bytes[at + 4..at + 4 + length].to_vec()).unwrap();
                 return Some(Received { path, headers, body, taken: false });

@@ -1,7 +1,7 @@
 //! One merchant is called far above its limits while nothing that it asks Stripe is answered, and its neighbour sells on.
 //!
 //! With `BENCH_NOISY` calls of each kind, as `make bench-noisy` sets it, this also measures on the optimised binary how
-//! much longer the neighbour's slowest calls take beside the flood than alone.
+//! much longer the neighbour's slowest calls take while the noisy merchant is called at ten times its limit.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use stripe_emulator::{Hold, HoldPoint, LedgerEntry};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, interval_at};
 
 use super::webhooks::until;
 use crate::support::client::{Client, Speaks, california, payment, session_name, total};
@@ -33,14 +33,17 @@ const PURCHASES: usize = 20;
 const BROWSING: usize = 6;
 const BEGINNING: usize = 4;
 
-/// The first shop with small limits, the other one with these, and a wire on which the first one's requests can hang.
-fn world(neighbours_limits: Option<&str>) -> (TestGateway, HangingWire) {
+/// How many calls a second the noisy shop takes when its neighbour's times are measured: what a file says that says nothing.
+const LIMIT: u32 = 50;
+
+/// The usual shops with these limits, and a wire on which the first one's requests can hang.
+fn world(limits: [&str; 2]) -> (TestGateway, HangingWire) {
     let mut shops = usual_shops();
-    shops[0].limit("requests_per_second = 2\nburst = 4\ncheckouts_per_minute = 60\npayments_per_minute = 60");
-    if let Some(limits) = neighbours_limits {
-        shops[1].limit(limits);
+    for (shop, limits) in shops.iter_mut().zip(limits) {
+        shop.limit(limits);
     }
     let mut world = TestGateway::closed(shops);
+    world.settings.push(("GATEWAY__LOG__FILTER", "info"));
     let wire = HangingWire::to(&world.emulator.base_url(), SHOP_KEY);
     world.settings.push(("GATEWAY__STRIPE__API_BASE", wire.base_url().leak()));
     world.start_gateway();
@@ -113,10 +116,12 @@ fn cart(item: &str) -> Value {
     json!({ "items": [{ "id": item, "quantity": 1 }], "fulfillment_address": california() })
 }
 
-/// Calls a shop without a pause until told to stop, and then hangs up; how each call was answered.
+/// Calls a shop so many times a second, or without a pause, until told to stop, and then hangs up; how each call was
+/// answered.
 async fn flood(
     client: &Client,
     openings: &[Value],
+    per_second: Option<u32>,
     stopped: &watch::Receiver<bool>,
 ) -> Vec<(u16, Option<String>)> {
     let mut calls = vec![("search_products", json!({})); BROWSING];
@@ -125,13 +130,23 @@ async fn flood(
         calls.push(("complete_checkout", payment(id, "spt_1RjMadeUp00000")));
         calls.push(("get_checkout", json!({ "checkout_session_id": id })));
     }
-    let calling = calls.iter().map(async |(tool, arguments)| {
+    // The callers take turns.
+    let turn = per_second.map(|calls| Duration::from_secs(1) / calls);
+    let callers = u32::try_from(calls.len()).unwrap();
+    let calling = calls.iter().zip(0..).map(async |((tool, arguments), caller)| {
         let (mut told, mut stopped) = (Vec::new(), stopped.clone());
+        let mut turns = turn.map(|turn| interval_at(Instant::now() + turn * caller, turn * callers));
+        let mut call = async || {
+            if let Some(turns) = &mut turns {
+                turns.tick().await;
+            }
+            called(client, tool, arguments).await
+        };
         loop {
             tokio::select! {
                 biased;
                 _ = stopped.wait_for(|stopped| *stopped) => return told,
-                answer = called(client, tool, arguments) => told.push(answer),
+                answer = call() => told.push(answer),
             }
         }
     });
@@ -156,7 +171,8 @@ fn charged(world: &TestGateway, account: &str) -> Vec<LedgerEntry> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flooded_merchant_costs_its_neighbour_nothing() {
-    let (world, wire) = world(None);
+    let noisy = "requests_per_second = 2\nburst = 4\ncheckouts_per_minute = 60\npayments_per_minute = 60";
+    let (world, wire) = world([noisy, ""]);
     let waiting = Waiting::begin(&world, &wire).await;
     let (noisy, quiet) = (world.client(Speaks::Modern), world.client_of(OTHER_SHOP, Speaks::Modern));
     let (stop, stopped) = watch::channel(false);
@@ -169,7 +185,7 @@ async fn a_flooded_merchant_costs_its_neighbour_nothing() {
         shown
     };
     let openings = waiting.openings();
-    let (told, shown) = join(flood(&noisy, &openings, &stopped), shopping).await;
+    let (told, shown) = join(flood(&noisy, &openings, None, &stopped), shopping).await;
 
     let amounts: Vec<i64> = charged(&world, OTHER_ACCOUNT).iter().map(|paid| paid.amount_received).collect();
     assert_eq!(amounts, shown, "each purchase is charged once, at the amount that was shown");
@@ -232,37 +248,61 @@ async fn p99(client: &Client, calls: usize, (tool, arguments): (&str, &Value)) -
     times[(calls * 99).div_ceil(100) - 1]
 }
 
+/// How long the neighbour's slowest calls of each kind take, in milliseconds.
+struct Slowest<'a> {
+    neighbour: &'a Client,
+    calls: usize,
+}
+
+impl Slowest<'_> {
+    async fn alone(&self) -> [f64; 2] {
+        let mut slowest = [0.0; 2];
+        let measured = [("search_products", json!({})), ("create_checkout", cart("bowl"))];
+        for ((tool, arguments), slowest) in measured.iter().zip(&mut slowest) {
+            *slowest = p99(self.neighbour, self.calls, (tool, arguments)).await.as_secs_f64() * 1000.0;
+        }
+        slowest
+    }
+
+    /// The same while the noisy shop of a gateway is called at ten times its limit.
+    async fn beside_a_flood_of(&self, world: &TestGateway, wire: &HangingWire) -> [f64; 2] {
+        let waiting = Waiting::begin(world, wire).await;
+        let (openings, noisy) = (waiting.openings(), world.client(Speaks::Modern));
+        let (stop, stopped) = watch::channel(false);
+        let measuring = async {
+            let slowest = self.alone().await;
+            stop.send_replace(true);
+            slowest
+        };
+        let (told, slowest) = join(flood(&noisy, &openings, Some(10 * LIMIT), &stopped), measuring).await;
+        let refused = told.iter().filter(|(status, _)| *status == 429).count();
+        assert!(refused > 0, "{} calls are no flood", told.len());
+        wire.hang(false);
+        slowest
+    }
+}
+
+/// What two gateways share is the machine alone, so a flood of another one shows what the machine makes of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_slowest_calls_beside_a_flood_are_compared_with_those_alone() {
     let Some(calls) = SystemEnvironment.var("BENCH_NOISY") else { return };
-    let calls: usize = calls.parse().unwrap();
-    let (world, wire) =
-        world(Some("requests_per_second = 10000\nburst = 10000\ncheckouts_per_minute = 10000"));
-    let quiet = world.client_of(OTHER_SHOP, Speaks::Modern);
-    let measured = [("search_products", json!({})), ("create_checkout", cart("bowl"))];
-    let measure = async || {
-        let mut slowest = Vec::new();
-        for (tool, arguments) in &measured {
-            slowest.push(p99(&quiet, calls, (tool, arguments)).await.as_secs_f64() * 1000.0);
-        }
-        slowest
-    };
-    let alone = measure().await;
-    let waiting = Waiting::begin(&world, &wire).await;
-    let (openings, noisy) = (waiting.openings(), world.client(Speaks::Modern));
-    let (stop, stopped) = watch::channel(false);
-    let measuring = async {
-        let beside = measure().await;
-        stop.send_replace(true);
-        beside
-    };
-    let (told, beside) = join(flood(&noisy, &openings, &stopped), measuring).await;
-    println!("{calls} calls of each kind, beside a flood of {} calls:", told.len());
-    for (((tool, _), alone), beside) in measured.iter().zip(&alone).zip(&beside) {
+    let unlimited = "requests_per_second = 10000\nburst = 10000\ncheckouts_per_minute = 10000";
+    let limits = [&*format!("requests_per_second = {LIMIT}"), unlimited];
+    let [(world, wire), (elsewhere, other_wire)] = [world(limits), world(limits)];
+    let neighbour = &world.client_of(OTHER_SHOP, Speaks::Modern);
+    let slowest = Slowest { neighbour, calls: calls.parse().unwrap() };
+    let alone = slowest.alone().await;
+    let apart = slowest.beside_a_flood_of(&elsewhere, &other_wire).await;
+    drop(elsewhere);
+    let beside = slowest.beside_a_flood_of(&world, &wire).await;
+    println!("the slowest of a hundred calls, {calls} of each kind; beside {} calls a second:", 10 * LIMIT);
+    for (index, tool) in ["search_products", "create_checkout"].into_iter().enumerate() {
+        let [alone, apart, beside] = [alone, apart, beside].map(|slowest| slowest[index]);
         println!(
-            "{tool:<16} p99 alone {alone:>7.2} ms   beside the flood {beside:>7.2} ms   ratio {:>5.2}",
+            "{tool:<16} alone {alone:.2} ms; beside a flood of another gateway {apart:.2} ms, ratio {:.2}; of its own \
+             gateway {beside:.2} ms, ratio {:.2}",
+            apart / alone,
             beside / alone
         );
     }
-    wire.hang(false);
 }

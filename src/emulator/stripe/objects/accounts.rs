@@ -98,6 +98,8 @@ struct KeyRecord {
 struct AccountRecord {
     network_id: String,
     created: i64,
+    /// Whether it may take real payments.
+    is_activated: bool,
 }
 
 /// All accounts and keys.
@@ -133,9 +135,10 @@ impl Keyring {
             };
             self.keys.insert(key.clone(), record);
         }
-        let created = self.accounts.get(&seed.account_id).map_or(now, |known| known.created);
-        self.accounts
-            .insert(seed.account_id.clone(), AccountRecord { network_id: seed.network_id.clone(), created });
+        let known = self.accounts.get(&seed.account_id);
+        let (created, is_activated) = known.map_or((now, true), |known| (known.created, known.is_activated));
+        let record = AccountRecord { network_id: seed.network_id.clone(), created, is_activated };
+        self.accounts.insert(seed.account_id.clone(), record);
         Ok(())
     }
 
@@ -144,7 +147,18 @@ impl Keyring {
         self.forbidden.insert(key.to_owned(), kinds.to_vec());
     }
 
-    /// Refuses a request that its key may not make.
+    /// Makes an account one that Stripe has not activated: it makes test payments only.
+    pub(crate) fn deactivate(&mut self, account: &str) -> Result<(), Refusal> {
+        let known = self.accounts.get_mut(account);
+        known.ok_or_else(|| Refusal::UnknownAccount { account: account.to_owned() })?.is_activated = false;
+        Ok(())
+    }
+
+    fn is_activated(&self, account: &str) -> bool {
+        self.accounts.get(account).is_some_and(|known| known.is_activated)
+    }
+
+    /// Refuses a request that its key, or its account, may not make.
     pub(crate) fn permit(
         &self,
         key: Option<&str>,
@@ -154,6 +168,11 @@ impl Keyring {
         let forbidden = key.and_then(|key| self.forbidden.get(key));
         if forbidden.is_some_and(|kinds| kinds.contains(&kind)) {
             return Err(not_permitted(caller, permission(kind)));
+        }
+        let takes_payment = matches!(kind, RequestKind::CreateIntent | RequestKind::CreateSession);
+        if takes_payment && caller.mode == Mode::Live && !self.is_activated(&caller.account) {
+            return Err(StripeError::invalid_request("Your account cannot currently make live charges.")
+                .with_code("testmode_charges_only"));
         }
         Ok(())
     }
@@ -217,6 +236,8 @@ impl Keyring {
             return Err(not_permitted(caller, permission(RequestKind::ReadAccount)));
         }
         let created = self.accounts.get(&caller.account).map(|record| record.created);
+        let is_activated = self.is_activated(&caller.account);
+        let capability = if is_activated { "active" } else { "inactive" };
         Ok(json!({
             "id": caller.account,
             "object": "account",
@@ -225,16 +246,16 @@ impl Keyring {
                 "support_email": null, "support_phone": null, "support_url": null, "url": null,
             },
             "business_type": null,
-            "capabilities": {"card_payments": "active", "transfers": "active"},
-            "charges_enabled": true,
+            "capabilities": {"card_payments": capability, "transfers": capability},
+            "charges_enabled": is_activated,
             "controller": {"type": "account"},
             "country": "US",
             "created": created,
             "default_currency": "usd",
-            "details_submitted": true,
+            "details_submitted": is_activated,
             "email": null,
             "metadata": {},
-            "payouts_enabled": true,
+            "payouts_enabled": is_activated,
             "settings": {
                 "branding": {"icon": null, "logo": null, "primary_color": null, "secondary_color": null},
                 "card_payments": {

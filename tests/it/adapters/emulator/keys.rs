@@ -1,8 +1,8 @@
 //! Who may ask, and in which version of the API.
 
-use stripe_emulator::{AccountSeed, KeySeed, Refusal};
+use stripe_emulator::{AccountSeed, KeySeed, MintToken, Refusal};
 
-use super::{OTHER_KEY, SHOP, SHOP_KEY, SHOP_NARROW_KEY, Stripe};
+use super::{OTHER_KEY, SHOP, SHOP_KEY, SHOP_LIVE_KEY, SHOP_NARROW_KEY, Stripe};
 
 const GA: &str = "2026-10-28.endive";
 
@@ -14,6 +14,25 @@ async fn a_key_reads_its_account() {
     assert_eq!(read.body["charges_enabled"], true);
     assert_eq!(read.header("stripe-version"), Some(super::PREVIEW));
     assert!(read.header("request-id").is_some_and(|id| id.starts_with("req_")));
+}
+
+#[tokio::test]
+async fn an_account_that_is_not_activated_makes_test_payments_only() {
+    let stripe = Stripe::start();
+    stripe.emulator.deactivate(SHOP).unwrap();
+    let read = stripe.get("/v1/account").send().await;
+    assert_eq!((read.status, &read.body["charges_enabled"]), (200, &serde_json::Value::Bool(false)));
+    let token = MintToken {
+        account_id: SHOP.to_owned(),
+        payment_method: "pm_card_visa".to_owned(),
+        currency: "usd".to_owned(),
+        max_amount: 100_000,
+        expires_at: None,
+    };
+    let live_token = stripe.emulator.mint_live_token(&token).unwrap();
+    let refused = stripe.pay(&live_token).key(SHOP_LIVE_KEY).send().await;
+    assert_eq!(refused.error(), (400, "invalid_request_error", Some("testmode_charges_only"), None));
+    assert_eq!(stripe.pay(&stripe.token("pm_card_visa")).send().await.status, 200);
 }
 
 #[tokio::test]
