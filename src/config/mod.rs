@@ -18,7 +18,7 @@ mod document;
 pub mod gateway;
 pub mod gateway_secret;
 pub mod master_keys;
-mod parallel;
+pub(crate) mod parallel;
 pub mod schema;
 pub mod secrets;
 pub mod tenant;

@@ -9,7 +9,7 @@ use std::thread;
 const WORTH_A_THREAD: usize = 64;
 
 /// The results of some work for each thing, in their order. It may block.
-pub(super) fn in_parallel<T: Sync, R: Send>(things: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub(crate) fn in_parallel<T: Sync, R: Send>(things: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let share = things.len().div_ceil(cores).max(WORTH_A_THREAD);
     let work = &work;

@@ -43,6 +43,8 @@ pub struct Folder {
     last_good: LastGood,
     /// The configuration that each merchant is served with. Held during a reload, so that there is one at a time.
     served: Mutex<Served>,
+    /// The merchants that had a file when the store was last told so. Locked within a reload.
+    present: Mutex<BTreeSet<MerchantId>>,
     status: ArcSwap<FolderStatus>,
 }
 
@@ -55,8 +57,8 @@ impl Folder {
         (directory, deps): (Arc<Directory>, Arc<Dependencies>),
     ) -> Self {
         let last_good = LastGood::new(Arc::clone(&config), Arc::clone(&environment), Arc::clone(&deps.store));
-        let (served, status) = (Mutex::default(), ArcSwap::default());
-        Self { config, environment, directory, deps, last_good, served, status }
+        let (served, present, status) = (Mutex::default(), Mutex::default(), ArcSwap::default());
+        Self { config, environment, directory, deps, last_good, served, present, status }
     }
 
     /// What is served of it, and its problems.
@@ -91,9 +93,7 @@ impl Folder {
             .into_iter()
             .filter(|merchant| served.get(merchant.tenant.id()).is_none_or(|now| now.differs_from(merchant)))
             .collect();
-        if served.is_empty() {
-            self.forget_configs_but(&present).await;
-        }
+        self.forget_configs_but(&present).await;
         self.remember(&changed).await;
         // Before the removals: what a merchant is doing while it is removed may not be in the store yet.
         let begun = undecided.into_iter().map(|found| found.tenant).collect();
@@ -167,9 +167,6 @@ impl Folder {
     async fn remove_all_but(&self, present: &BTreeSet<MerchantId>, served: &mut Served) -> bool {
         let mut complete = true;
         let gone: Vec<MerchantId> = served.keys().filter(|id| !present.contains(*id)).cloned().collect();
-        if !gone.is_empty() {
-            self.forget_configs_but(present).await;
-        }
         for merchant in gone {
             let Some(ServedMerchant { tenant, secrets, generation }) = served.get(&merchant) else {
                 continue;
@@ -185,10 +182,18 @@ impl Folder {
         complete
     }
 
-    /// The store's last good configurations of merchants without a file are kept only to end what they have begun.
+    /// The store's last good configurations of merchants without a file are kept only to end what they have begun. A
+    /// merchant need not be served to be removed: its secrets may be missing since the start.
     async fn forget_configs_but(&self, present: &BTreeSet<MerchantId>) {
-        if let Err(error) = self.deps.store.remove_served_but(present.iter().cloned().collect()).await {
-            tracing::warn!(cause = %error, "served_tenants_not_kept");
+        let mut told = self.present.lock().await;
+        let is_told = !told.is_empty() && told.is_subset(present);
+        if is_told {
+            told.clone_from(present);
+            return;
+        }
+        match self.deps.store.remove_served_but(present.iter().cloned().collect()).await {
+            Ok(()) => told.clone_from(present),
+            Err(error) => tracing::warn!(cause = %error, "served_tenants_not_kept"),
         }
     }
 

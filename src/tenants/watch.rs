@@ -3,6 +3,7 @@
 //! The system's notifications make a change take effect at once; a poll behind them finds what they miss, as on network
 //! file systems.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,6 +13,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::folder::Folder;
+use crate::config::parallel::in_parallel;
 use crate::stripe::in_words;
 use crate::telemetry::millis;
 
@@ -132,28 +134,34 @@ impl Watched {
 }
 
 /// A file's name, and what changes when it is written: its size, its time and its number.
-type Stamp = (PathBuf, u64, Option<SystemTime>, u64);
+type Stamp = (OsString, u64, Option<SystemTime>, u64);
 
 /// The stamps of every file in these places.
 async fn stamps(places: Places) -> Vec<Stamp> {
     let reading = tokio::task::spawn_blocking(move || {
-        let mut stamps = Vec::new();
-        add_stamps(&places.tenants, 0, &mut stamps);
-        add_stamps(&places.secrets, 1, &mut stamps);
+        let of_tenants = entries(&places.tenants).map(|path| (path, 0));
+        let found: Vec<(PathBuf, u32)> =
+            of_tenants.chain(entries(&places.secrets).map(|path| (path, 1))).collect();
+        let mut stamps = in_parallel(&found, |(path, depth)| stamps_of(path, *depth)).concat();
         stamps.sort();
         stamps
     });
     reading.await.unwrap_or_default()
 }
 
-/// Adds the stamps of a folder's files, and of the folders in it down to this depth.
-fn add_stamps(folder: &Path, depth: u32, stamps: &mut Vec<Stamp>) {
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+/// The stamp of a file, or those of the files in a folder down to this depth.
+fn stamps_of(path: &Path, depth: u32) -> Vec<Stamp> {
     use std::os::unix::fs::MetadataExt as _;
-    for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
-        match std::fs::metadata(&path) {
-            Ok(found) if found.is_dir() && depth > 0 => add_stamps(&path, depth - 1, stamps),
-            Ok(found) => stamps.push((path, found.len(), found.modified().ok(), found.ino())),
-            Err(_) => stamps.push((path, 0, None, 0)),
+    let name = path.as_os_str().to_owned();
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() && depth > 0 => {
+            entries(path).flat_map(|path| stamps_of(&path, depth - 1)).collect()
         }
+        Ok(found) => vec![(name, found.len(), found.modified().ok(), found.ino())],
+        Err(_) => vec![(name, 0, None, 0)],
     }
 }

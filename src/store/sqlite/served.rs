@@ -24,10 +24,7 @@ struct AccountRecord {
     verified_by_stripe: bool,
 }
 
-/// The hosts of merchants that were not removed.
-const HOSTS_HELD: &str = "SELECT host, tenant, mode, since FROM served_hosts
-     WHERE tenant NOT IN (SELECT tenant FROM served_configs GROUP BY tenant HAVING min(removed) = 1)
-     ORDER BY host";
+const HOSTS_HELD: &str = "SELECT host, tenant, mode, since FROM served_hosts ORDER BY host";
 
 /// All hosts and accounts, from one moment or from moments close together.
 pub(super) async fn holdings(readers: SqlitePool) -> Result<Holdings, StoreError> {
@@ -88,19 +85,21 @@ pub(super) async fn change(
     }
 }
 
-/// Records that no merchant but these has a file any more.
+/// Records that no merchant but these has a file any more. The others hold no host: one that comes back is new there.
 async fn remove_but(
     connection: &mut SqliteConnection,
     present: &[MerchantId],
 ) -> Result<(), Failure<StoreError>> {
     let present: Vec<&str> = present.iter().map(MerchantId::as_str).collect();
-    sqlx::query(
+    let present = Value::from(present).to_string();
+    let statements = [
         "UPDATE served_configs SET removed = 1
           WHERE removed = 0 AND tenant NOT IN (SELECT value FROM json_each(?1))",
-    )
-    .bind(Value::from(present).to_string())
-    .execute(connection)
-    .await?;
+        "DELETE FROM served_hosts WHERE tenant NOT IN (SELECT value FROM json_each(?1))",
+    ];
+    for statement in statements {
+        sqlx::query(statement).bind(&present).execute(&mut *connection).await?;
+    }
     Ok(())
 }
 

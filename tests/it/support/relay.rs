@@ -2,7 +2,7 @@
 //! that is asked under one key.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -58,7 +58,11 @@ fn wire(base_url: &str, asked: impl Fn(TcpStream, TcpStream) + Clone + Send + 's
         for client in listener.incoming() {
             let (client, server) = (client.unwrap(), TcpStream::connect(target).unwrap());
             let (mut from_server, mut to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-            std::thread::spawn(move || std::io::copy(&mut from_server, &mut to_client));
+            std::thread::spawn(move || {
+                drop(std::io::copy(&mut from_server, &mut to_client));
+                // The client hears that the server has hung up, as it does of an idle connection.
+                drop(to_client.shutdown(Shutdown::Both));
+            });
             let asked = asked.clone();
             std::thread::spawn(move || asked(client, server));
         }

@@ -1,5 +1,8 @@
-//! A folder that is edited, broken, emptied and mended at random, with keys that are replaced, while shoppers buy: what is served is what a fresh start would
-//! serve, and each purchase is charged once, at the price that was shown. `RELOADS_SEED` makes other choices.
+//! A folder whose files are edited, broken, renamed, removed and mended at random, as their keys are, while shoppers buy:
+//! what is served is what a fresh start would serve, and each purchase is charged once, at the price that was shown.
+//! `RELOADS_SEED` makes other choices.
+//!
+//! A process that runs remembers a key whose file is gone, and a process that starts then cannot serve its merchant.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -49,7 +52,12 @@ struct Model {
 }
 
 impl Model {
-    fn read(&mut self, files: &[File; MERCHANTS]) {
+    /// The folder is read, where some keys are missing, by a process that has just been started or runs already.
+    fn read(&mut self, files: &[File; MERCHANTS], has_key: [bool; MERCHANTS], is_start: bool) {
+        // A merchant without its key keeps its hosts, even when it cannot be served.
+        let can_serve: [bool; MERCHANTS] = std::array::from_fn(|merchant| {
+            has_key[merchant] || (!is_start && self.served[merchant].is_some())
+        });
         let mut wanted: [Option<Config>; MERCHANTS] = [None; MERCHANTS];
         let mut may_fall_back = [false; MERCHANTS];
         for (merchant, file) in files.iter().enumerate() {
@@ -70,8 +78,14 @@ impl Model {
         }
         self.readings += 1;
         // A merchant loses a host to the one that had it, or else to the one that has been served for longer.
-        loop {
-            let losers: Vec<usize> = (0..MERCHANTS).filter(|loser| self.loses(*loser, &wanted)).collect();
+        // One without its key loses what its file claims for the first time, but nobody else gets it.
+        for attempt in 0.. {
+            let is_unusable = |merchant: usize| {
+                attempt == 0 && !has_key[merchant] && matches!(files[merchant], File::Valid(_))
+            };
+            let losers: Vec<usize> = (0..MERCHANTS)
+                .filter(|merchant| is_unusable(*merchant) || self.loses(*merchant, &wanted))
+                .collect();
             if losers.is_empty() {
                 break;
             }
@@ -92,7 +106,7 @@ impl Model {
                 }
             }
         }
-        self.served = wanted;
+        self.served = std::array::from_fn(|merchant| wanted[merchant].filter(|_| can_serve[merchant]));
     }
 
     fn loses(&self, merchant: usize, wanted: &[Option<Config>; MERCHANTS]) -> bool {
@@ -175,6 +189,7 @@ struct Fuzz {
     world: TestGateway,
     chance: Chance,
     files: [File; MERCHANTS],
+    has_key: [bool; MERCHANTS],
     model: Model,
     /// The checkouts that were shown and not paid, each with its merchant.
     shown: Vec<(usize, Value)>,
@@ -195,16 +210,33 @@ impl Fuzz {
         self.world.client_of(&id(merchant), Speaks::Modern)
     }
 
-    /// Changes one file, or the hosts of two, or one merchant's key.
+    /// Changes one file or its name, the hosts of two, or one merchant's key.
     fn edit(&mut self) {
-        match self.below(10) {
-            0 => {
-                let merchant = self.below(MERCHANTS);
-                let which = self.below(2);
+        match self.below(12) {
+            0 | 1 => {
+                let (merchant, which) = (self.below(MERCHANTS), self.below(2));
                 self.world.put_secret(&id(merchant), "key", &key(merchant, which));
+                self.has_key[merchant] = true;
             }
-            1 => self.swap_hosts(),
+            2 => {
+                let merchant = self.below(MERCHANTS);
+                drop(fs::remove_file(
+                    self.world.folder.path().join("secrets").join(id(merchant)).join("key"),
+                ));
+                self.has_key[merchant] = false;
+            }
+            3 => self.swap_hosts(),
+            4 => self.rename(),
             _ => self.edit_one(),
+        }
+    }
+
+    /// One merchant's file becomes another's, in its place if there is one.
+    fn rename(&mut self) {
+        let (from, to) = (self.below(MERCHANTS), self.below(MERCHANTS));
+        if from != to && self.files[from] != File::Gone {
+            fs::rename(self.path(from), self.path(to)).unwrap();
+            self.files[to] = std::mem::replace(&mut self.files[from], File::Gone);
         }
     }
 
@@ -339,21 +371,25 @@ async fn each_purchase_is_charged_as_shown_whatever_happens_to_files() {
         world,
         chance: Chance::new(seed),
         files,
+        has_key: [true; MERCHANTS],
         model: Model::default(),
         shown: Vec::new(),
         paid: Vec::new(),
     };
-    fuzz.model.read(&files);
+    fuzz.model.read(&files, fuzz.has_key, true);
     for step in 0..STEPS {
         fuzz.edit();
-        if step % LIFE == LIFE - 1 && fuzz.files.iter().any(|file| matches!(file, File::Valid(_))) {
+        let is_any_usable = (0..MERCHANTS)
+            .any(|merchant| fuzz.has_key[merchant] && matches!(fuzz.files[merchant], File::Valid(_)));
+        let is_start = step % LIFE == LIFE - 1 && is_any_usable;
+        if is_start {
             assert_eq!(fuzz.world.terminate(), Some(0));
             fuzz.world.start_until("\"tenant_opened\"", 1);
         } else {
             Operator::of(&fuzz.world).post("reload", json!({})).await;
         }
         let files = fuzz.files;
-        fuzz.model.read(&files);
+        fuzz.model.read(&files, fuzz.has_key, is_start);
         fuzz.agrees(step).await;
         match fuzz.below(3) {
             0 => fuzz.shop().await,

@@ -17,12 +17,7 @@ pub(super) struct Served {
 impl MemoryStore {
     pub(super) fn all_holdings(&self) -> Holdings {
         let served = self.served();
-        let is_removed = |row: &ServedHost| {
-            let mut of_merchant =
-                served.configs.iter().filter(|(tenant, _)| tenant.merchant == row.tenant.merchant).peekable();
-            of_merchant.peek().is_some() && of_merchant.all(|(_, (_, kept))| kept.removed)
-        };
-        let hosts = served.hosts.values().filter(|row| !is_removed(row)).cloned().collect();
+        let hosts = served.hosts.values().cloned().collect();
         drop(served);
         let shops = self.shops();
         let account = |(tenant, shop): (&Tenant, &Shop)| Some((tenant.clone(), shop.account.clone()?));
@@ -61,9 +56,11 @@ impl MemoryStore {
 
 impl MemoryStore {
     pub(super) fn remove_configs_but(&self, present: &[MerchantId]) {
-        for (tenant, (_, kept)) in &mut self.served().configs {
+        let mut known = self.served();
+        for (tenant, (_, kept)) in &mut known.configs {
             kept.removed |= !present.contains(&tenant.merchant);
         }
+        known.hosts.retain(|_, row| present.contains(&row.tenant.merchant));
     }
 }
 

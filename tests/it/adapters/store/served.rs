@@ -55,8 +55,9 @@ pub(super) async fn a_host_belongs_to_the_tenant_that_was_last_served_there(stor
     let held = store.holdings().await.unwrap().hosts;
     assert!(held.iter().all(|row| row.tenant == harbor()), "what was removed holds no host: {held:?}");
     assert_eq!(configs(harbor().merchant.as_str()).await, [since(2, false)]);
-    serve(&[(&kiln, &["one"])], 5).await;
-    assert_eq!(configs("kiln").await, [since(5, false), since(4, true)], "it has come back");
+    let back = serve(&[(&live, &["one"])], 5).await;
+    assert!(back.contains(&row("one", &live, 5)), "it has come back, and is new there: {back:?}");
+    assert_eq!(configs("kiln").await, [since(5, false), since(3, true)]);
 
     store.remember_account(&harbor(), &account("acct_1Harbor"), &verified("f")).await.unwrap();
     let accounts = store.holdings().await.unwrap().accounts;
