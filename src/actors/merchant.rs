@@ -105,8 +105,8 @@ impl MerchantActor {
     /// From now on payments use this account, unless the key is refused.
     pub(super) fn take(&self, merchant: &MerchantState, verified: VerifiedAccount) {
         let VerifiedAccount { account, verified_by_stripe, reports: _ } = verified;
-        merchant.account_verified_by_stripe.store(verified_by_stripe, Ordering::Release);
-        let (records, off) = (reliable_records(&self.deps), merchant.key_status.off());
+        merchant.key.account_verified_by_stripe.store(verified_by_stripe, Ordering::Release);
+        let (records, off) = (reliable_records(&self.deps), merchant.key.status.off());
         publish(merchant, |view| {
             view.account = Some(account);
             view.payments_off = off;
@@ -161,13 +161,13 @@ impl MerchantActor {
         tracing::info!(%merchant, %account, verified_by_stripe = verified.verified_by_stripe, "stripe_account_known");
         // A missing permission shows at the next payment that needs it; that payment is rejected, and the next try is
         // put off for longer.
-        present.key_status.verified(verified.reports);
+        present.key.status.verified(verified.reports);
         self.take(&present, verified);
         self.verifying = false;
         self.missed = Missed::default();
         // Also where the present key lacks a permission: the next one may have it.
         self.verify_next_key(ctx);
-        if present.key_status.off().is_some() {
+        if present.key.status.off().is_some() {
             let pause = self.next_pause();
             self.verify_in(pause, ctx);
         }
@@ -183,7 +183,7 @@ impl MerchantActor {
     /// Publishes the effect of the key's refusals on new payments.
     fn publish_refusals(&self) {
         let merchant = self.merchant.load();
-        let (off, view) = (merchant.key_status.off(), merchant.view.load());
+        let (off, view) = (merchant.key.status.off(), merchant.view.load());
         // Only a verification removes any other reason.
         let of_key = matches!(
             view.payments_off,
@@ -202,7 +202,7 @@ impl MerchantActor {
     /// Handles Stripe's reports about the present key, and no others.
     pub(super) fn follow_reports(&mut self, ctx: &mut Context<Self>) {
         let next = async |reports: Arc<KeyStatus>| Some((reports.next().await, reports));
-        let of_key = Arc::clone(&self.merchant.load().key_status);
+        let of_key = Arc::clone(&self.merchant.load().key.status);
         let stream = ctx.add_stream(futures_util::stream::unfold(of_key, next));
         if let Some(earlier) = self.reports.replace(stream) {
             ctx.cancel_future(earlier);
@@ -408,9 +408,9 @@ impl StreamHandler<KeyReport> for MerchantActor {
             }
             KeyReport::Refused(refusal) => {
                 let mut next_try = None;
-                if !self.verifying && present.key_status.off().is_some() {
+                if !self.verifying && present.key.status.off().is_some() {
                     // A payment in progress is repeated and reports by itself; another payment would only join it.
-                    let longest = if present.key_status.refuses_charges() {
+                    let longest = if present.key.status.refuses_charges() {
                         LONGEST_CHARGE_PAUSE
                     } else {
                         Duration::ZERO

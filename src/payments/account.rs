@@ -148,9 +148,9 @@ pub(crate) async fn remembered(deps: &Dependencies, merchant: &MerchantState) ->
     }
     let KeptAccount { account, key } = deps.store.account(&merchant.tenant).await.ok()??;
     let VerifiedKey { fingerprint, verified_by_stripe } = key?;
-    let same_key = deps.keyring.verify_key_fingerprint(&merchant.tenant, &merchant.key, &fingerprint);
+    let same_key = deps.keyring.verify_key_fingerprint(&merchant.tenant, &merchant.key.secret, &fingerprint);
     let agrees = merchant.given_account.as_ref().is_none_or(|given| *given == account);
-    let reports = merchant.key_status.reports();
+    let reports = merchant.key.status.reports();
     let verified =
         (same_key && agrees).then_some(VerifiedAccount { account, verified_by_stripe, reports })?;
     // If another merchant receives payments in it, the verification reports that.
@@ -167,14 +167,14 @@ pub(crate) async fn verify_next_key(
 ) -> Result<VerifiedAccount, AccountCheckError> {
     let (reports, answer) = {
         let _place = deps.places.verification(Verification::Later).await;
-        (candidate.key_status.reports(), candidate.stripe.account_id().await)
+        (candidate.key.status.reports(), candidate.key.stripe.account_id().await)
     };
     let opened = answer?;
     if opened != *present {
         return Err(AccountCheckError::NotKept { opened, kept: present.clone() });
     }
     claim(deps, candidate, (&opened, true))?;
-    let fingerprint = deps.keyring.key_fingerprint(&candidate.tenant, &candidate.key);
+    let fingerprint = deps.keyring.key_fingerprint(&candidate.tenant, &candidate.key.secret);
     let key = VerifiedKey { fingerprint, verified_by_stripe: true };
     let kept = deps.store.remember_account(&candidate.tenant, &opened, &key).await?;
     if kept == opened {
@@ -216,7 +216,7 @@ async fn verify(deps: &Dependencies, merchant: &MerchantState) -> Result<Verifie
     let (reports, answer) = {
         let _place = deps.places.verification(verification).await;
         // A report that arrives during the request may be more recent than its answer.
-        (merchant.key_status.reports(), merchant.stripe.account_id().await)
+        (merchant.key.status.reports(), merchant.key.stripe.account_id().await)
     };
     let (opened, verified_by_stripe) = match (answer, &given) {
         (Ok(opened), _) => (opened, true),
@@ -231,7 +231,7 @@ async fn verify(deps: &Dependencies, merchant: &MerchantState) -> Result<Verifie
         // Stripe itself has confirmed the account of this key: only the configuration differs.
         let is_known = key.is_some_and(|VerifiedKey { fingerprint, verified_by_stripe }| {
             verified_by_stripe
-                && deps.keyring.verify_key_fingerprint(&merchant.tenant, &merchant.key, &fingerprint)
+                && deps.keyring.verify_key_fingerprint(&merchant.tenant, &merchant.key.secret, &fingerprint)
         });
         return Err(if is_known && !verified_by_stripe {
             AccountCheckError::NotGiven { opened: kept, given: opened }
@@ -241,7 +241,7 @@ async fn verify(deps: &Dependencies, merchant: &MerchantState) -> Result<Verifie
     }
     // Before it is stored: another merchant's account must not become this one's at the next start.
     claim(deps, merchant, (&opened, verified_by_stripe))?;
-    let fingerprint = deps.keyring.key_fingerprint(&merchant.tenant, &merchant.key);
+    let fingerprint = deps.keyring.key_fingerprint(&merchant.tenant, &merchant.key.secret);
     let key = VerifiedKey { fingerprint, verified_by_stripe };
     let kept = deps.store.remember_account(&merchant.tenant, &opened, &key).await?;
     if kept == opened {

@@ -20,6 +20,7 @@ pub(crate) mod payment_effects;
 pub(crate) mod reconciliation;
 mod records;
 mod sealed_token;
+mod seller_key;
 mod stored_request;
 mod stripe_budget;
 mod webhook_verifier;

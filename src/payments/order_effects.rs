@@ -51,10 +51,10 @@ async fn read(
         Err(PutOff { after }) => return OrderObservation::PutOff { after }.into(),
     };
     let asked = deps.clock.now();
-    let mut observed = merchant.stripe.read_order(payment, asked).await;
+    let mut observed = merchant.key.stripe.read_order(payment, asked).await;
     if let OrderObservation::Read { complete, .. } = &mut observed.seen {
         // If only the configuration names the account, an empty list of refunds proves nothing.
-        *complete &= merchant.account_verified_by_stripe.load(Ordering::Acquire);
+        *complete &= merchant.key.account_verified_by_stripe.load(Ordering::Acquire);
     }
     observed
 }
@@ -105,5 +105,5 @@ async fn refund(
         idempotency_key: &row.idempotency_key,
         stripe_version: &row.stripe_version,
     };
-    merchant.stripe.refund(&stored).await
+    merchant.key.stripe.refund(&stored).await
 }

@@ -56,7 +56,7 @@ pub(crate) async fn gather(
     let Ok(_admitted) = merchant.gate.admit(network).await else {
         return CallResult::not_asked(Err(TokenReadError::ReadFailed), NOT_ADMITTED);
     };
-    let facts = merchant.stripe.token_facts(token).await;
+    let facts = merchant.key.stripe.token_facts(token).await;
     // A 429 is an answer, and so is a refusal.
     note_answer(merchant, !matches!(facts.seen, Err(TokenReadError::ReadFailed)), &facts.noted);
     facts
@@ -79,7 +79,7 @@ pub(crate) async fn read_payment(
         Ok(place) => place,
         Err(put_off) => return of(put_off),
     };
-    let observed = merchant.stripe.read_intent(payment).await;
+    let observed = merchant.key.stripe.read_intent(payment).await;
     CallLog { tenant: &merchant.tenant, session, began }.at_unexplained(payment, &observed);
     observed
 }
@@ -94,7 +94,7 @@ pub(crate) async fn read_own(
     }
     let _place = merchant.gate.reading(Reading::Order).await?;
     let unread = |noted| Undecided::ReadFailed { payment: payment.clone(), noted };
-    merchant.stripe.own_payment(&merchant.tenant.merchant, payment).await.map_err(unread)
+    merchant.key.stripe.own_payment(&merchant.tenant.merchant, payment).await.map_err(unread)
 }
 
 /// The observation when nothing is read.
@@ -139,7 +139,7 @@ pub(crate) async fn verify(
             return unasked.seen;
         }
     };
-    let stripe = merchant.stripe.as_ref();
+    let stripe = merchant.key.stripe.as_ref();
     let observed = match (decision, known) {
         (Decision::Charged { payment_intent: intent }, _) | (Decision::NotCharged { .. }, Some(intent)) => {
             let _place = merchant.gate.awaited_reading().await;
@@ -209,7 +209,7 @@ async fn ask_stripe(
     row: &AttemptRow,
     effect: &Effect,
 ) -> CallResult<AttemptObservation> {
-    let stripe = merchant.stripe.as_ref();
+    let stripe = merchant.key.stripe.as_ref();
     match effect {
         Effect::Charge(_) => {
             let _slot = merchant.gate.slot().await;
@@ -262,7 +262,7 @@ async fn read(merchant: &MerchantState, effect: &Effect) -> CallResult {
         Ok(place) => place,
         Err(put_off) => return of(put_off),
     };
-    let stripe = merchant.stripe.as_ref();
+    let stripe = merchant.key.stripe.as_ref();
     match effect {
         Effect::Read { intent: Some(intent), .. } => stripe.read_intent(intent).await,
         Effect::Cancel { intent, cause, tries, .. } => {
@@ -288,10 +288,13 @@ async fn find(
     made_by: Option<Timestamp>,
 ) -> CallResult<AttemptObservation> {
     let sought = Sought { session: row.session.clone(), attempt: row.number, started: row.started, made_by };
-    let account =
-        ListedAccount { stripe: merchant.stripe.as_ref(), gate: &merchant.gate, clock: deps.clock.as_ref() };
-    let observed = merchant.listings.find(account, sought).await;
-    let verified_by_stripe = merchant.account_verified_by_stripe.load(Ordering::Acquire);
+    let account = ListedAccount {
+        stripe: merchant.key.stripe.as_ref(),
+        gate: &merchant.gate,
+        clock: deps.clock.as_ref(),
+    };
+    let observed = merchant.key.listings.find(account, sought).await;
+    let verified_by_stripe = merchant.key.account_verified_by_stripe.load(Ordering::Acquire);
     // If only the configuration names the account, a listing without the payment proves nothing.
     if verified_by_stripe { observed } else { observed.map(AttemptObservation::without_absence) }
 }

@@ -111,7 +111,7 @@ impl Reading<'_> {
             from: marker.taken - MARGIN,
             to: marker.restored + self.deps.drain + MARGIN,
         };
-        let stripe = self.merchant.stripe.as_ref();
+        let stripe = self.merchant.key.stripe.as_ref();
         let shop = &self.merchant.tenant.merchant;
         // Stripe Checkouts come first: a closed one can no longer be paid when the payments are listed.
         let (mut checkouts, mut buyers) = (0, BTreeMap::new());
@@ -211,7 +211,7 @@ impl Reading<'_> {
         });
         if snapshot.status == StripeCheckoutStatus::Open && !known {
             self.room().await?;
-            let stripe = self.merchant.stripe.as_ref();
+            let stripe = self.merchant.key.stripe.as_ref();
             let closed = stripe.close_stripe_checkout(&snapshot.id, &self.distinction()).await.seen;
             let now = if let Observation::StripeCheckout(seen) = closed { Some(seen) } else { None };
             let Some(now) = now.filter(|seen| seen.status != StripeCheckoutStatus::Open) else {
@@ -274,7 +274,7 @@ impl Reading<'_> {
             | PaymentIntentStatus::RequiresConfirmation
             | PaymentIntentStatus::RequiresCapture => {
                 self.room().await?;
-                let stripe = self.merchant.stripe.as_ref();
+                let stripe = self.merchant.key.stripe.as_ref();
                 let canceled = stripe.cancel_intent(&seen.id, &self.distinction()).await.seen;
                 let Observation::PaymentIntent(now) = canceled else { return Err(undecided()) };
                 let ended =
@@ -299,7 +299,7 @@ impl Reading<'_> {
             let mut failed = Vec::new();
             for (session, payment) in left {
                 self.room().await?;
-                let stripe = self.merchant.stripe.as_ref();
+                let stripe = self.merchant.key.stripe.as_ref();
                 let CallResult { seen, noted, .. } = stripe.read_order(payment, self.deps.clock.now()).await;
                 if matches!(&seen, OrderObservation::Read { disputes: Some(_), .. }) {
                     self.apply(session, Event::OrderObserved(seen)).await?;
