@@ -3,7 +3,7 @@
 //! Invariant: an invalid file never hides a valid one. Conflicting claims of two files are decided in `claims`.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,6 +25,18 @@ pub struct TenantsRead {
     pub unread: BTreeMap<MerchantId, PathBuf>,
     /// What can be read of those files otherwise.
     pub flawed: Vec<TenantConfig>,
+}
+
+impl TenantsRead {
+    /// Leaves out the files that were removed after they had been listed. A link that leads nowhere is none of them.
+    #[must_use]
+    pub fn without_removed(mut self) -> Self {
+        let is_removed =
+            |file: &Path| file.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        self.unread.retain(|_, file| !is_removed(file));
+        self.problems.retain(|problem| !is_removed(&problem.file));
+        self
+    }
 }
 
 /// Reads every `*.toml` of a folder, in name order. `reserved` are the gateway's own hosts, which no merchant may have.

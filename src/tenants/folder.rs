@@ -123,7 +123,7 @@ impl Folder {
             if files.len() >= MANY && known.is_empty() {
                 tracing::info!(total = files.len(), "tenants_being_read");
             }
-            let read = read_changed_tenant_files(&files, &config.public.base_hosts, &known);
+            let read = read_changed_tenant_files(&files, &config.public.base_hosts, &known).without_removed();
             let valid = read.tenants.iter().map(|tenant| tenant.id());
             let present = valid.chain(read.unread.keys()).cloned().collect();
             let unread = read.unread.clone();

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use merchant_gateway::config::check::{CheckReport, check};
 use merchant_gateway::config::diagnostic::Diagnostic;
 use merchant_gateway::config::gateway::GatewayConfig;
-use merchant_gateway::config::tenants_dir::{TenantsRead, read_tenant, read_tenants, tenant_files};
+use merchant_gateway::config::tenants_dir::{
+    TenantsRead, read_tenant, read_tenant_files, read_tenants, tenant_files,
+};
 use merchant_gateway::ports::FixedEnvironment;
 use tempfile::TempDir;
 
@@ -97,6 +99,29 @@ fn a_missing_folder_is_one_problem() {
     let read = read_tenants(&dir.path().join("none"), &[]);
     assert_eq!((read.tenants.len(), read.problems.len()), (0, 1));
     assert!(read.problems[0].problem.contains("(there is no such folder)"), "{}", shown(&read.problems));
+}
+
+#[test]
+fn a_file_that_is_removed_while_the_folder_is_read_is_as_if_it_never_was() {
+    let dir = folder(&[
+        ("gone.toml", &shop("gone", "gone.localhost")),
+        ("shop.toml", &shop("shop", "shop.localhost")),
+    ]);
+    std::os::unix::fs::symlink(dir.path().join("nowhere"), dir.path().join("link.toml")).unwrap();
+    let files = tenant_files(dir.path()).unwrap();
+    fs::remove_file(dir.path().join("gone.toml")).unwrap();
+    let read = read_tenant_files(&files, &[]);
+    assert_eq!(
+        read.problems.len(),
+        2,
+        "a file that somebody names has to be there: {}",
+        shown(&read.problems)
+    );
+    let read = read.without_removed();
+    assert_eq!(read.tenants.len(), 1);
+    let unread: Vec<&str> = read.unread.keys().map(|id| id.as_str()).collect();
+    assert_eq!(unread, ["link"], "a link that leads nowhere is there");
+    assert!(shown(&read.problems).contains("link.toml: cannot be read"), "{}", shown(&read.problems));
 }
 
 #[test]
