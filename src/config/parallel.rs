@@ -8,19 +8,28 @@ use std::thread;
 /// Below this many things, one thread is as fast.
 const WORTH_A_THREAD: usize = 64;
 
+/// How much the threads give way to those that answer requests, where each thread has a priority of its own.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
 /// The results of some work for each thing, in their order. It may block.
 pub(crate) fn in_parallel<T: Sync, R: Send>(things: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let share = things.len().div_ceil(cores).max(WORTH_A_THREAD);
     let work = &work;
     thread::scope(|scope| {
-        let mut shares = things.chunks(share);
-        let first = shares.next().unwrap_or_default();
-        let others: Vec<_> =
-            shares.map(|share| scope.spawn(move || share.iter().map(work).collect::<Vec<R>>())).collect();
-        let mut results: Vec<R> = first.iter().map(work).collect();
-        for other in others {
-            match other.join() {
+        let begun: Vec<_> = things
+            .chunks(share)
+            .map(|share| {
+                scope.spawn(move || {
+                    give_way();
+                    share.iter().map(work).collect::<Vec<R>>()
+                })
+            })
+            .collect();
+        let mut results = Vec::with_capacity(things.len());
+        for share in begun {
+            match share.join() {
                 Ok(found) => results.extend(found),
                 Err(panicked) => std::panic::resume_unwind(panicked),
             }
@@ -28,6 +37,15 @@ pub(crate) fn in_parallel<T: Sync, R: Send>(things: &[T], work: impl Fn(&T) -> R
         results
     })
 }
+
+/// Lowers the priority of this thread, until it ends. Where that fails the work is done all the same.
+#[cfg(target_os = "linux")]
+fn give_way() {
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn give_way() {}
 
 #[cfg(test)]
 mod tests {
