@@ -119,6 +119,12 @@ impl Directory {
         }
     }
 
+    /// Whether a removed merchant still finishes what it has begun.
+    #[must_use]
+    pub fn has_removed(&self) -> bool {
+        !self.removed.is_empty()
+    }
+
     /// Forgets the removed merchants, but for these.
     pub fn forget_removed(&self, unfinished: &BTreeSet<Tenant>) {
         self.removed.retain(|tenant, _| unfinished.contains(tenant));

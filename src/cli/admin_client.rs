@@ -23,7 +23,7 @@ impl AdminClient {
     pub(super) fn of(configured: &Configured) -> anyhow::Result<Self> {
         let config = configured.load(&SystemEnvironment)?;
         let token = config.admin.token.as_ref().context(
-            "admin.token is not set, so the gateway answers nobody; set it, such as to \"env:GATEWAY_ADMIN_TOKEN\"",
+            "admin.token is not set here; set it as the gateway has it, such as by --set admin.token=env:GATEWAY_ADMIN_TOKEN",
         )?;
         let token = AdminToken::load(token, &SystemEnvironment)?;
         Ok(Self { base: format!("http://{}/admin/v1", admin_address(&config)?), token })

@@ -13,6 +13,7 @@ use clap::Args;
 use super::{Configured, print, stripe_transport};
 use crate::config::claims::Holders;
 use crate::config::gateway::GatewayConfig;
+use crate::config::tenant::TenantConfig;
 use crate::config::tenants_dir::read_tenants;
 use crate::config::usable::{UsableMerchant, usable};
 use crate::doctor::Doctor;
@@ -39,24 +40,30 @@ pub(super) struct Examine {
     configured: Configured,
 }
 
+/// The merchants that are asked for.
+struct Wanted {
+    /// Those that can be looked at.
+    merchants: Vec<UsableMerchant>,
+    /// The problems of the others.
+    report: Report,
+    /// The modes of all.
+    modes: Vec<Mode>,
+}
+
 impl Examine {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let environment = SystemEnvironment;
         let config = Arc::new(self.configured.load(&environment)?);
-        let keyring = config.secrets.keyring(&environment);
-        let keyring = keyring.map_err(|errors| {
-            let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            anyhow::anyhow!(said.join("\n"))
-        })?;
-        let (merchants, mut report) = self.merchants(&config, &environment)?;
+        let Wanted { merchants, mut report, modes } = self.merchants(&config, &environment)?;
         let clock = Arc::new(SystemClock);
         let doctor = Doctor {
             stripe: stripe_transport(&config)?,
-            keyring: Arc::new(keyring),
+            keyring: config.secrets.keyring(&environment),
             clock,
             ids: Arc::new(SystemIds),
             fix: self.fix,
             via: self.via,
+            others: report.findings.len(),
             config,
         };
         let progress = Progress::of(merchants.len());
@@ -65,7 +72,7 @@ impl Examine {
             runtime.block_on(doctor.examine(&merchants, |merchant| progress.finished(merchant)))?;
         progress.end();
         report.findings.splice(..0, examined.findings);
-        let is_live = merchants.iter().any(|merchant| merchant.tenant.mode() == Mode::Live);
+        let is_live = modes.contains(&Mode::Live);
         let steps = checklist::steps(is_live);
         if self.json {
             let answer = serde_json::json!({
@@ -79,12 +86,8 @@ impl Examine {
         Ok(if report.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    /// The merchants to look at, and the problems of the others.
-    fn merchants(
-        &self,
-        config: &GatewayConfig,
-        environment: &dyn Environment,
-    ) -> anyhow::Result<(Vec<UsableMerchant>, Report)> {
+    /// The merchants that are asked for.
+    fn merchants(&self, config: &GatewayConfig, environment: &dyn Environment) -> anyhow::Result<Wanted> {
         let read = read_tenants(&config.tenants.dir, &config.public.base_hosts);
         let known: BTreeSet<MerchantId> = read
             .tenants
@@ -95,9 +98,11 @@ impl Examine {
         let unknown: Vec<&str> =
             self.tenants.iter().filter(|id| !known.contains(*id)).map(MerchantId::as_str).collect();
         ensure!(unknown.is_empty(), "{} has no file of {}", config.tenants.dir.display(), unknown.join(", "));
-        let (mut merchants, problems) = usable(read, config, environment, &Holders::default());
         let is_wanted =
             |id: &str| self.tenants.is_empty() || self.tenants.iter().any(|wanted| wanted.as_str() == id);
+        let all = read.tenants.iter().map(AsRef::as_ref).chain(&read.flawed);
+        let modes = all.filter(|tenant| is_wanted(tenant.id().as_str())).map(TenantConfig::mode).collect();
+        let (mut merchants, problems) = usable(read, config, environment, &Holders::default());
         merchants.retain(|merchant| is_wanted(merchant.tenant.id().as_str()));
         let mut report = Report::default();
         for problem in &problems {
@@ -106,7 +111,7 @@ impl Examine {
                 report.add_problem(&of, problem);
             }
         }
-        Ok((merchants, report))
+        Ok(Wanted { merchants, report, modes })
     }
 }
 

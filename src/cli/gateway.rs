@@ -242,7 +242,7 @@ fn serve_on_this_thread(
                 return;
             }
         };
-        if opened.merchants.is_empty() {
+        if opened.merchants.is_empty() && !directory.has_removed() {
             let _ = started.send(Err(no_merchant(&config, &opened)));
             return;
         }
@@ -301,7 +301,8 @@ fn serve_on_this_thread(
     });
 }
 
-/// Why a gateway without a merchant does not start: it would seem healthy and sell nothing.
+/// Why a gateway without a merchant does not start: it would seem healthy and sell nothing. One that has to finish what
+/// removed merchants have begun does.
 fn no_merchant(config: &GatewayConfig, opened: &FolderStatus) -> anyhow::Error {
     let dir = config.tenants.dir.display();
     if opened.problems.is_empty() {

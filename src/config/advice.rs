@@ -30,7 +30,7 @@ pub(super) fn advice(tenant: &TenantConfig) -> Vec<Diagnostic> {
     if tenant.catalog().products().iter().any(is_placeholder) {
         found.push(tenant.place("products").problem(
             "still have the first product of a new file, which live mode refuses",
-            "replace first-product by the shop's own products",
+            "replace it by the shop's own products, in every word",
         ));
     }
     if !tenant.has_webhook() {

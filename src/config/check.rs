@@ -40,6 +40,8 @@ pub struct CheckedMerchant {
     pub name: String,
     /// `test` or `live`.
     pub mode: &'static str,
+    /// `active` or `suspended`.
+    pub status: &'static str,
     pub hosts: Vec<String>,
     /// The number of its products, and their prices.
     pub sells: String,
@@ -97,6 +99,7 @@ impl CheckedMerchant {
             id: tenant.id().to_string(),
             name: tenant.name().to_owned(),
             mode: tenant.mode().into_str(),
+            status: tenant.status().into_str(),
             hosts: tenant.hosts().to_vec(),
             sells: advice::goods(tenant),
             max_total: advice::most(tenant),
@@ -117,9 +120,21 @@ impl fmt::Display for CheckReport {
             writeln!(f, "warning: {warning}")?;
         }
         for merchant in &self.merchants {
-            let CheckedMerchant { file, name, mode, hosts, sells, max_total, sold_to, shipping, tax, .. } =
-                merchant;
-            writeln!(f, "{}: ok: {name}, {mode} mode, {}", file.display(), hosts.join(", "))?;
+            let CheckedMerchant {
+                file,
+                name,
+                mode,
+                status,
+                hosts,
+                sells,
+                max_total,
+                sold_to,
+                shipping,
+                tax,
+                ..
+            } = merchant;
+            let suspended = if *status == "suspended" { ", suspended" } else { "" };
+            writeln!(f, "{}: ok: {name}, {mode} mode{suspended}, {}", file.display(), hosts.join(", "))?;
             write!(f, "  sells {sells}, to {}", sold_to.join(", "))?;
             match max_total {
                 Some(most) => writeln!(f, ", at most {most} a checkout")?,

@@ -181,7 +181,8 @@ pub(super) fn evaluate_claims(
                 format!("already belongs to {other}")
             } else {
                 format!(
-                    "is claimed by {other} too, and which of them had it first is not known, so neither has it"
+                    "is claimed by {other} too; a gateway goes on with the one that it served first, and with neither if it served \
+                     none"
                 )
             };
             problems[index].push(loss.thing.problem(claimant.tenant, &what));

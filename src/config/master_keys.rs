@@ -27,7 +27,8 @@ pub enum KeyProblem {
 impl KeyProblem {
     /// The remedy. It is never a new key if there may have been one before: a new key cannot open values that the
     /// former one has sealed.
-    fn remedy(self) -> String {
+    #[must_use]
+    pub fn remedy(self) -> String {
         const ONLY_A_NEW_ONE: &str =
             "Only a gateway that has never served makes a new one: openssl rand -hex 32";
         match self {

@@ -1,18 +1,16 @@
 //! The same work for many things, on every core.
 //!
-//! Must not import anything of this crate.
+//! Must not import anything of this crate but `ports`.
 
 use std::num::NonZero;
 use std::thread;
 
+use crate::ports::lower_thread_priority;
+
 /// Below this many things, one thread is as fast.
 const WORTH_A_THREAD: usize = 64;
 
-/// How much the threads give way to those that answer requests, where each thread has a priority of its own.
-#[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
-
-/// The results of some work for each thing, in their order. It may block.
+/// The results of some work for each thing, in their order. It may block, and gives way to the threads that answer requests.
 pub(crate) fn in_parallel<T: Sync, R: Send>(things: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let share = things.len().div_ceil(cores).max(WORTH_A_THREAD);
@@ -22,7 +20,7 @@ pub(crate) fn in_parallel<T: Sync, R: Send>(things: &[T], work: impl Fn(&T) -> R
             .chunks(share)
             .map(|share| {
                 scope.spawn(move || {
-                    give_way();
+                    lower_thread_priority();
                     share.iter().map(work).collect::<Vec<R>>()
                 })
             })
@@ -37,15 +35,6 @@ pub(crate) fn in_parallel<T: Sync, R: Send>(things: &[T], work: impl Fn(&T) -> R
         results
     })
 }
-
-/// Lowers the priority of this thread, until it ends. Where that fails the work is done all the same.
-#[cfg(target_os = "linux")]
-fn give_way() {
-    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
-}
-
-#[cfg(not(target_os = "linux"))]
-const fn give_way() {}
 
 #[cfg(test)]
 mod tests {

@@ -55,19 +55,19 @@ pub enum SecretError {
     #[error("the environment variable {0} is empty")]
     EmptyVariable(String),
     /// There is no such file.
-    #[error("the file {} does not exist in secrets.dir", .0.display())]
+    #[error("the file {} does not exist", .0.display())]
     Missing(PathBuf),
     /// The file is not readable.
-    #[error("the file {} in secrets.dir cannot be read ({})", .0.display(), why_unread("file", *.1))]
+    #[error("the file {} cannot be read ({})", .0.display(), why_unread("file", *.1))]
     Unreadable(PathBuf, std::io::ErrorKind),
     /// A symbolic link leads out of the merchant's folder.
-    #[error("the file {} in secrets.dir is a link that leads out of the merchant's own folder", .0.display())]
+    #[error("the file {} is a link that leads out of the merchant's own folder of secrets", .0.display())]
     LeadsOut(PathBuf),
     /// A folder, a pipe, a device.
-    #[error("{} in secrets.dir is not a regular file", .0.display())]
+    #[error("{} is not a regular file", .0.display())]
     NotAFile(PathBuf),
     /// Every user of the machine may read or write it.
-    #[error("everyone on this machine may read or write the file {} in secrets.dir", .0.display())]
+    #[error("everyone on this machine may read or write the file {}", .0.display())]
     Exposed(PathBuf),
     /// More than 16 KiB.
     #[error("the secret is longer than 16 KiB")]
@@ -86,6 +86,10 @@ pub enum SecretError {
 impl SecretRef {
     /// Parses a reference of this merchant's.
     pub fn parse(text: &str, merchant: &MerchantId) -> Result<Self, SecretRefError> {
+        // The name is shown in messages, so it must not be a secret that was pasted in its place.
+        if text.split([':', '/']).any(looks_like_a_secret) {
+            return Err(SecretRefError::NotAReference);
+        }
         if let Some(name) = text.strip_prefix("env:") {
             let prefix = Self::variable_prefix(merchant);
             if name.strip_prefix(&prefix).is_some_and(is_variable_ending) {
@@ -153,7 +157,8 @@ impl SecretRefError {
     pub fn remedy(&self, variable: &str) -> String {
         match self {
             Self::NotAReference => format!(
-                "write \"env:{variable}\" or \"file:NAME\", and if a secret was in this file, replace it where it is from"
+                "write \"env:{variable}\" or \"file:NAME\", where NAME is a file's name; if a secret was in this file, make a new one \
+                 where it is from, such as the Stripe Dashboard, and revoke this one"
             ),
             Self::Store => format!("write \"env:{variable}\" or \"file:NAME\""),
             Self::ForeignVariable => {
@@ -179,17 +184,22 @@ impl SecretError {
                 format!("set the environment variable {name}, e.g. {name}={example}")
             }
             Self::Missing(path) => {
-                format!("write the secret to {} below the gateway's secrets.dir", path.display())
+                format!("write the secret to {}, which only the gateway's user may read", path.display())
             }
             Self::Unreadable(..) => "let the gateway's user read it".to_owned(),
             Self::LeadsOut(_) => "keep the file itself in the merchant's folder".to_owned(),
             Self::NotAFile(_) => "keep the secret in a regular file".to_owned(),
-            Self::Exposed(path) => format!("run chmod o-rwx on {}", path.display()),
+            Self::Exposed(path) => format!("run chmod 600 {}", path.display()),
             Self::TooLong | Self::Empty | Self::Padded | Self::NotText => {
-                format!("keep the secret alone there, e.g. {example}")
+                format!("keep the secret alone there, without quotes or a name, e.g. {example}")
             }
         }
     }
+}
+
+/// Whether a text begins as the keys, tokens and signing secrets of Stripe do.
+fn looks_like_a_secret(text: &str) -> bool {
+    ["sk_", "rk_", "pk_", "whsec_", "spt_"].iter().any(|begin| text.trim_start().starts_with(begin))
 }
 
 /// Whether a text may follow a merchant's prefix.
@@ -240,9 +250,9 @@ impl SecretsDir {
     fn read(&self, path: &Path) -> Result<SecretString, SecretError> {
         let named = |error: &std::io::Error| {
             if error.kind() == std::io::ErrorKind::NotFound {
-                SecretError::Missing(path.to_path_buf())
+                SecretError::Missing(self.0.join(path))
             } else {
-                SecretError::Unreadable(path.to_path_buf(), error.kind())
+                SecretError::Unreadable(self.0.join(path), error.kind())
             }
         };
         let folder = self.0.canonicalize();
@@ -252,14 +262,14 @@ impl SecretsDir {
             Err(error) => return Err(named(error)),
         };
         let real = real.map_err(|error| named(&error))?;
-        let merchant = path.components().next().ok_or_else(|| SecretError::Missing(path.to_path_buf()))?;
+        let merchant = path.components().next().ok_or_else(|| SecretError::Missing(self.0.join(path)))?;
         if folder.is_ok_and(|folder| !real.starts_with(folder.join(merchant))) {
-            return Err(SecretError::LeadsOut(path.to_path_buf()));
+            return Err(SecretError::LeadsOut(self.0.join(path)));
         }
         let secret = read_private(&real).map_err(|error| match error {
             PrivateFileError::Io(error) => named(&error),
-            PrivateFileError::NotAFile => SecretError::NotAFile(path.to_path_buf()),
-            PrivateFileError::Exposed => SecretError::Exposed(path.to_path_buf()),
+            PrivateFileError::NotAFile => SecretError::NotAFile(self.0.join(path)),
+            PrivateFileError::Exposed => SecretError::Exposed(self.0.join(path)),
             PrivateFileError::TooLong => SecretError::TooLong,
             PrivateFileError::NotText => SecretError::NotText,
         })?;

@@ -140,7 +140,12 @@ fn read_unless_known(
 ) -> (Option<Arc<TenantConfig>>, Vec<Diagnostic>) {
     if is_toml(file) && file.extension().is_some_and(|ending| ending != "toml") {
         let problem = "has a name that does not end with .toml in small letters, so it is not read";
-        let remedy = format!("rename it to {}", file.with_extension("toml").display());
+        let right = file.with_extension("toml");
+        let remedy = if right.exists() {
+            format!("{} is there already: remove one of the two", right.display())
+        } else {
+            format!("rename it to {}", right.display())
+        };
         return (None, vec![Place::whole(file).problem(problem, remedy)]);
     }
     let text = match read_text(file, MOST_BYTES) {

@@ -58,19 +58,22 @@ fn secrets(
     gateway: &GatewayConfig,
     environment: &dyn Environment,
 ) -> Result<TenantSecrets, Vec<Diagnostic>> {
+    let mut problems = Vec::new();
     if tenant.mode() == Mode::Live && gateway.stripe.is_emulated() && !gateway.stripe.allow_live_on_loopback {
-        return Err(vec![tenant.place("mode").problem(
+        problems.push(tenant.place("mode").problem(
             format!(
                 "is \"live\", and stripe.api_base of this gateway is {}, which is not Stripe",
                 gateway.stripe.api_base.origin().ascii_serialization()
             ),
             "write \"test\", or serve the merchant by a gateway without that setting",
-        )]);
+        ));
     }
-    if !gateway.order_events.allow_loopback
-        && let Some(problem) = tenant.plain_webhook()
-    {
-        return Err(vec![problem]);
+    if !gateway.order_events.allow_loopback {
+        problems.extend(tenant.plain_webhook());
     }
-    tenant.resolve_secrets(environment, &gateway.secrets.dir)
+    match tenant.resolve_secrets(environment, &gateway.secrets.dir) {
+        Ok(secrets) if problems.is_empty() => Ok(secrets),
+        Ok(_) => Err(problems),
+        Err(found) => Err(problems.into_iter().chain(found).collect()),
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::finding::Finding;
 use crate::config::gateway::{GatewayConfig, StoreConfig};
+use crate::config::master_keys::MasterKeyError;
 use crate::domain::time::{Span, Timestamp};
 use crate::keyring::Keyring;
 use crate::ports::Clock;
@@ -12,11 +13,23 @@ const BACKUP: &str = "backup";
 /// How old the last backup may be.
 const BACKUP_IS_OLD: Span = Span::hours(26);
 
-pub(super) fn examine(config: &GatewayConfig, keyring: &Keyring, clock: &dyn Clock) -> Vec<Finding> {
-    vec![
-        Finding::pass("master key", format!("fingerprint {}", keyring.fingerprint())),
-        backup(config, clock.now()),
-    ]
+const MASTER_KEY: &str = "master key";
+
+pub(super) fn examine(
+    config: &GatewayConfig,
+    keyring: Result<&Keyring, &Vec<MasterKeyError>>,
+    clock: &dyn Clock,
+) -> Vec<Finding> {
+    let mut found = match keyring {
+        Ok(keyring) => vec![Finding::pass(MASTER_KEY, format!("fingerprint {}", keyring.fingerprint()))],
+        Err(errors) => errors.iter().map(wrong_key).collect(),
+    };
+    found.push(backup(config, clock.now()));
+    found
+}
+
+fn wrong_key(MasterKeyError { reference, problem }: &MasterKeyError) -> Finding {
+    Finding::fail(MASTER_KEY, format!("the one in {reference} {problem}"), problem.remedy())
 }
 
 fn backup(config: &GatewayConfig, now: Timestamp) -> Finding {

@@ -26,14 +26,15 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 
 use crate::config::gateway::GatewayConfig;
+use crate::config::master_keys::MasterKeyError;
 use crate::config::tenant::{TenantConfig, TenantSecrets};
 use crate::config::usable::UsableMerchant;
 use crate::delivery::HttpWebhookSender;
 use crate::domain::ids::MerchantId;
-use crate::domain::merchant::MerchantView;
+use crate::domain::merchant::{MerchantStatus, MerchantView};
 use crate::keyring::Keyring;
 use crate::ports::{Clock, Ids};
-use crate::protocol::links::PublicLinks;
+use crate::protocol::links;
 use crate::stripe::StripeTransport;
 use finding::{Finding, Report};
 pub use web::NoClient;
@@ -45,12 +46,14 @@ const AT_ONCE: usize = 4;
 /// What the doctor works with.
 pub struct Doctor {
     pub config: Arc<GatewayConfig>,
-    pub keyring: Arc<Keyring>,
+    pub keyring: Result<Keyring, Vec<MasterKeyError>>,
     pub stripe: StripeTransport,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
     /// Whether what can be put right at Stripe is put right.
     pub fix: bool,
+    /// How many merchants are not looked at, since their files or secrets are not right.
+    pub others: usize,
     /// The address that shops are reached at, in place of the one that their names lead to.
     pub via: Option<SocketAddr>,
 }
@@ -76,8 +79,8 @@ impl Doctor {
         seen: impl Fn(&MerchantId),
     ) -> Result<Report, NoClient> {
         let mut report = Report::default();
-        report.findings.extend(machine::examine(&self.config, &self.keyring, self.clock.as_ref()));
-        if merchants.is_empty() {
+        report.findings.extend(machine::examine(&self.config, self.keyring.as_ref(), self.clock.as_ref()));
+        if merchants.is_empty() && self.others == 0 {
             let found = format!("{} holds no merchant that can be served", self.config.tenants.dir.display());
             report.findings.push(Finding::warn("merchants", found, "add one with tenant new"));
         }
@@ -102,12 +105,16 @@ impl Doctor {
         sender: &HttpWebhookSender,
     ) -> Result<Vec<Finding>, NoClient> {
         let view = tenant.view(1, None);
-        let links = PublicLinks::new(Arc::clone(&self.keyring), self.config.public.link_base.clone());
-        let base = links.base(&view);
+        let base = links::base(&view, self.config.public.link_base.as_deref());
         let host = view.hosts.first().map(String::as_str);
         let web = Web::new(host.zip(self.via))?;
         let subject = Subject { doctor: self, tenant, secrets, view, base, web, sender };
-        let mut found = stripe_account::examine(&subject).await;
+        let mut found = Vec::new();
+        if subject.view.status == MerchantStatus::Suspended {
+            let remedy = "remove status, or write \"active\", when the shop is to sell again";
+            found.push(Finding::warn("status", "the shop is suspended, so it sells nothing", remedy));
+        }
+        found.extend(stripe_account::examine(&subject).await);
         found.extend(address::examine(&subject).await);
         found.extend(pages::examine(&subject).await);
         let of_tenant = |finding| Finding { merchant: Some(tenant.id().to_string()), ..finding };

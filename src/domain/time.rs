@@ -23,6 +23,12 @@ impl Timestamp {
         Self(seconds.saturating_mul(1000))
     }
 
+    /// The moment that an RFC 3339 text names; `None` if it names none.
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        text.parse().ok().map(|moment: jiff::Timestamp| Self(moment.as_millisecond()))
+    }
+
     /// Milliseconds since the Unix epoch.
     #[must_use]
     pub const fn as_millis(self) -> i64 {

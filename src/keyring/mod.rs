@@ -168,6 +168,23 @@ impl Keyring {
         fits.into()
     }
 
+    /// The id of a payment challenge of this tenant: a MAC of everything that the challenge says.
+    #[must_use]
+    pub fn challenge_id(&self, tenant: &Tenant, said: &str) -> String {
+        URL_SAFE_NO_PAD.encode(self.current.challenge(tenant, said))
+    }
+
+    /// Whether an id is that of a challenge that says this; in constant time, and true for ids made with previous
+    /// master keys.
+    #[must_use]
+    pub fn verify_challenge_id(&self, tenant: &Tenant, said: &str, id: &str) -> bool {
+        let Ok(given) = URL_SAFE_NO_PAD.decode(id) else { return false };
+        let fits = self.keys().fold(Choice::from(0), |fits, master| {
+            fits | master.challenge(tenant, said).as_slice().ct_eq(&given)
+        });
+        fits.into()
+    }
+
     /// The fingerprint of a merchant's Stripe key, which reveals nothing of it.
     #[must_use]
     pub fn key_fingerprint(&self, tenant: &Tenant, key: &SecretString) -> String {
@@ -228,6 +245,12 @@ impl MasterKey {
 
     fn session(&self, tenant: &Tenant, id: &str) -> [u8; MAC_BYTES] {
         head(&self.bound(&["session capability"], tenant, id))
+    }
+
+    /// HMAC-SHA256 of the text alone, as the protocol recommends it, under a key of this tenant.
+    fn challenge(&self, tenant: &Tenant, said: &str) -> [u8; KEY_BYTES] {
+        let subkey = self.subkey(&["payment challenge", tenant.merchant.as_str(), tenant.mode.into_str()]);
+        mac(subkey.as_slice(), said.as_bytes())
     }
 
     /// The MAC of a tenant's id under the subkey of one use.

@@ -38,11 +38,7 @@ impl PublicLinks {
     /// The base address of the merchant's pages, without a slash at the end.
     #[must_use]
     pub fn base(&self, view: &MerchantView) -> String {
-        match (&self.link_base, view.mode, view.hosts.first()) {
-            (Some(base), Mode::Test, _) => format!("{}/t/{}", base.trim_end_matches('/'), view.id),
-            (_, _, Some(host)) => format!("https://{host}"),
-            (_, _, None) => format!("https://{}.invalid", view.id),
-        }
+        base(view, self.link_base.as_deref())
     }
 
     /// The status page of an order: `permalink_url`.
@@ -76,5 +72,16 @@ impl PublicLinks {
     #[must_use]
     pub fn opens_order(&self, tenant: &Tenant, order: &OrderId, key: &str) -> bool {
         self.keyring.verify_link_key(ORDER, tenant, order.as_str(), key)
+    }
+}
+
+/// The base address of the merchant's pages, without a slash at the end; in test mode `{link_base}/t/{tenant}`, if there
+/// is one.
+#[must_use]
+pub fn base(view: &MerchantView, link_base: Option<&str>) -> String {
+    match (link_base, view.mode, view.hosts.first()) {
+        (Some(base), Mode::Test, _) => format!("{}/t/{}", base.trim_end_matches('/'), view.id),
+        (_, _, Some(host)) => format!("https://{host}"),
+        (_, _, None) => format!("https://{}.invalid", view.id),
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! - [`mcp`]: the Model Context Protocol on one `POST /mcp`, modern and legacy; one file per tool.
 //! - [`apps`]: the wire forms that ChatGPT and MCP Apps hosts prescribe: payment sheet, product card, widget.
+//! - [`mpp`]: the Machine Payments Protocol, by which an agent's wallet pays over HTTP 402.
 //! - [`capability`]: the id of a session with its MAC. [`links`]: the addresses of a merchant's own pages.
 //! - [`rendering`]: the inputs of every reply's rendering. [`texts`]: messages about a checkout,
 //!   once for each audience.
@@ -14,6 +15,7 @@ pub mod apps;
 pub mod capability;
 pub mod links;
 pub mod mcp;
+pub mod mpp;
 pub mod order_events;
 pub mod rendering;
 pub mod texts;

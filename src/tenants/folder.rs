@@ -153,11 +153,11 @@ impl Folder {
             tracing::error!(merchant = %id, generation, "tenant_not_applied");
             return false;
         }
-        let hosts = tenant.hosts().join(" ");
+        let (hosts, status) = (tenant.hosts().join(" "), tenant.status().into_str());
         if generation == FIRST_GENERATION {
-            tracing::info!(merchant = %id, hosts, "tenant_opened");
+            tracing::info!(merchant = %id, hosts, status, "tenant_opened");
         } else {
-            tracing::info!(merchant = %id, hosts, generation, "tenant_changed");
+            tracing::info!(merchant = %id, hosts, status, generation, "tenant_changed");
         }
         served.insert(id, ServedMerchant { tenant, secrets, generation });
         true

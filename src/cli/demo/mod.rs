@@ -8,7 +8,7 @@ mod buy;
 mod folder;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub(super) struct Demo {
     /// Buy something from every shop, print the receipts and stop.
     #[arg(long)]
     buy: bool,
-    /// The folder of the demo's database and key; without it demo-data, or demo-data/buy with --buy.
+    /// The folder of the demo's database and key; without it demo-data, with a folder in it for --tenants and for --buy.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// The folder of tenant files; without it ./tenants, or the built-in samples where there is none.
@@ -62,9 +62,7 @@ const ADMIN_TOKEN: &str = "DEMO_ADMIN_TOKEN";
 impl Demo {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let _logging = telemetry::begin(LogFormat::Text, &self.log)?;
-        // A purchase does not disturb a demo that is being served.
-        let default = || PathBuf::from(if self.buy { "demo-data/buy" } else { "demo-data" });
-        let data = self.data.clone().unwrap_or_else(default);
+        let data = self.data.clone().unwrap_or_else(|| self.usual_data());
         let folder = folder::prepare(&data, self.tenants.as_deref())?;
         let listener = self.listener(self.port, "--port")?;
         let admin = self.listener(self.admin_port, "--admin-port")?;
@@ -112,9 +110,22 @@ impl Demo {
         let host = host(page, &gateway, &emulator).context("the emulated host")?;
         introduce(&gateway, &emulator, &host);
         introduce_admin(&gateway, admin_address, &folder.admin_token);
-        say("\nOne whole purchase per shop: cargo run --locked -- demo --buy");
+        let tenants = self.tenants.as_deref().map(|dir| format!(" --tenants {}", dir.display()));
+        let tenants = tenants.unwrap_or_default();
+        say(&format!("\nOne whole purchase per shop: cargo run --locked -- demo --buy{tenants}"));
         gateway.run_until_signal()?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// A folder for each folder of tenants: one's merchants are not removed because another's are served. A purchase does
+    /// not disturb a demo that is being served.
+    fn usual_data(&self) -> PathBuf {
+        let mut data = PathBuf::from("demo-data");
+        data.extend(self.tenants.as_deref().and_then(Path::file_name));
+        if self.buy {
+            data.push("buy");
+        }
+        data
     }
 
     fn listener(&self, port: u16, option: &str) -> anyhow::Result<TcpListener> {

@@ -33,6 +33,9 @@ pub(super) fn of(
     if let Some(chatgpt) = file.get_mut("chatgpt").and_then(Item::as_table_like_mut) {
         chatgpt.remove("challenge");
         chatgpt.remove("widget_domain");
+        if chatgpt.is_empty() {
+            file.remove("chatgpt");
+        }
     }
     let of_live = SecretRef::variable_prefix(live);
     let text = file.to_string();

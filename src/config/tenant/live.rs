@@ -43,7 +43,7 @@ pub(super) fn require(root: &Section<'_>, mode: Option<Mode>, catalog: Option<&C
     if products.iter().any(is_placeholder) {
         root.refuse(
             "still sells the first product of a new file",
-            "replace first-product by the shop's own products",
+            "replace it by the shop's own products, in every word",
         );
     }
     let is_sold = |product: &Product| product.buyable().any(|item| item.available());

@@ -121,6 +121,12 @@ impl TenantConfig {
         self.seed.mode
     }
 
+    /// Whether it sells.
+    #[must_use]
+    pub fn status(&self) -> MerchantStatus {
+        self.seed.status
+    }
+
     /// The merchant's name.
     #[must_use]
     pub fn name(&self) -> &str {

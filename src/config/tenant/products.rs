@@ -26,7 +26,7 @@ enum CatalogSource {
 
 /// Whether a product is the one that `tenant new` writes, to be replaced.
 pub(in crate::config) fn is_placeholder(product: &Product) -> bool {
-    product.id.as_str() == "first-product" && product.title == "First product"
+    product.id.as_str() == "first-product" || product.title == "First product"
 }
 
 /// Reads every product of the file.

@@ -9,6 +9,7 @@ use merchant_gateway::config::gateway::GatewayConfig;
 use merchant_gateway::config::tenants_dir::{
     TenantsRead, read_tenant, read_tenant_files, read_tenants, tenant_files,
 };
+use merchant_gateway::domain::ids::MerchantId;
 use merchant_gateway::ports::FixedEnvironment;
 use tempfile::TempDir;
 
@@ -119,7 +120,7 @@ fn a_file_that_is_removed_while_the_folder_is_read_is_as_if_it_never_was() {
     );
     let read = read.without_removed();
     assert_eq!(read.tenants.len(), 1);
-    let unread: Vec<&str> = read.unread.keys().map(|id| id.as_str()).collect();
+    let unread: Vec<&str> = read.unread.keys().map(MerchantId::as_str).collect();
     assert_eq!(unread, ["link"], "a link that leads nowhere is there");
     assert!(shown(&read.problems).contains("link.toml: cannot be read"), "{}", shown(&read.problems));
 }

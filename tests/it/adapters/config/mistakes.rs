@@ -56,6 +56,16 @@ fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
+/// The file in live mode, with the key of test mode.
+fn live() -> String {
+    let links = "[links]\nterms_of_use = \"https://blue-door.shop/a\"\nprivacy_policy = \"https://blue-door.shop/b\"\n";
+    SHOP.replace("\"test\"", "\"live\"")
+        .replace("profile_test_shop", "profile_shop")
+        .replace("shop.localhost", "shop.blue-door.shop")
+        .replace("[stripe]", "[stripe]\nwebhook_secrets = [\"env:MERCHANT_SHOP__WEBHOOK\"]")
+        .replace("[tax]", &format!("[checkout]\ncountries = [\"US\"]\n{links}[tax]"))
+}
+
 /// Each mistake by its name, with what is said of it.
 fn mistakes() -> Vec<(&'static str, String)> {
     let product = "[[products]]\nid = \"mug\"\ntitle = \"Mug\"\nprice = 1800\nshippable = false\n";
@@ -71,16 +81,13 @@ fn mistakes() -> Vec<(&'static str, String)> {
         ("a price above the limit", with("1800", "100000000")),
         ("a missing section", with("[tax]\nprovider = \"none\"\n", "")),
         ("a missing key", with("name = \"Shop\"\n", "")),
+        ("a key after file:", with("env:MERCHANT_SHOP__STRIPE_KEY", "file:sk_live_abc123")),
         ("a live key in test mode", with("SHOP__STRIPE_KEY", "SHOP__LIVE_KEY")),
+        ("a test key in live mode", of_text(&live())),
         (
-            "a test key in live mode",
+            "a new file's product with another id in live mode",
             of_text(
-                &SHOP
-                    .replace("\"test\"", "\"live\"")
-                    .replace("profile_test_shop", "profile_shop")
-                    .replace("shop.localhost", "shop.blue-door.shop")
-                    .replace("[stripe]", "[stripe]\nwebhook_secrets = [\"env:MERCHANT_SHOP__WEBHOOK\"]")
-                    .replace("[tax]", "[checkout]\ncountries = [\"US\"]\n[links]\nterms_of_use = \"https://blue-door.shop/a\"\nprivacy_policy = \"https://blue-door.shop/b\"\n[tax]"),
+                &live().replace("SHOP__STRIPE_KEY", "SHOP__LIVE_KEY").replace("\"Mug\"", "\"First product\""),
             ),
         ),
         ("a secret in the file", with("env:MERCHANT_SHOP__STRIPE_KEY", "sk_test_abc123")),
@@ -109,7 +116,8 @@ fn mistakes() -> Vec<(&'static str, String)> {
             "a host of two merchants",
             told(|tenants| {
                 fs::write(tenants.join("shop.toml"), SHOP).unwrap();
-                fs::write(tenants.join("other.toml"), SHOP.replace("MERCHANT_SHOP__", "MERCHANT_OTHER__")).unwrap();
+                fs::write(tenants.join("other.toml"), SHOP.replace("MERCHANT_SHOP__", "MERCHANT_OTHER__"))
+                    .unwrap();
             }),
         ),
         ("a host named twice", with("[\"shop.localhost\"]", "[\"shop.localhost\", \"SHOP.localhost\"]")),
@@ -126,11 +134,15 @@ fn mistakes() -> Vec<(&'static str, String)> {
         ("capitals in the ending", told(|tenants| fs::write(tenants.join("shop.TOML"), SHOP).unwrap())),
         ("an empty file", of_text("")),
         ("a file of ten megabytes", of_text(&format!("{SHOP}#{}", " ".repeat(10 * 1024 * 1024)))),
-        ("a file that is no text", told(|tenants| fs::write(tenants.join("shop.toml"), [0, 159, 146, 150]).unwrap())),
+        (
+            "a file that is no text",
+            told(|tenants| fs::write(tenants.join("shop.toml"), [0, 159, 146, 150]).unwrap()),
+        ),
         (
             "text in UTF-16",
             told(|tenants| {
-                let text: Vec<u8> = format!("\u{feff}{SHOP}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+                let text: Vec<u8> =
+                    format!("\u{feff}{SHOP}").encode_utf16().flat_map(u16::to_le_bytes).collect();
                 fs::write(tenants.join("shop.toml"), text).unwrap();
             }),
         ),

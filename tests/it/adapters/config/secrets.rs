@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use merchant_gateway::config::secrets::{SecretError, SecretRef, SecretsDir};
 use merchant_gateway::config::tenant::parse_tenant;
@@ -19,6 +19,11 @@ struct Folder {
 }
 
 impl Folder {
+    /// The path of a secret.
+    fn secret(&self, name: &str) -> PathBuf {
+        self.root.path().join("secrets").join(name)
+    }
+
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir_all(root.path().join("secrets/shop")).unwrap();
@@ -60,10 +65,10 @@ fn a_symlink_is_followed_only_within_the_merchants_folder() {
     assert_eq!(folder.resolve("file:key").unwrap(), "inside");
     folder.write("secrets/other/key", "foreign", 0o600);
     folder.link("secrets/other/key", "secrets/shop/stolen");
-    assert_eq!(folder.resolve("file:stolen"), Err(SecretError::LeadsOut("shop/stolen".into())));
+    assert_eq!(folder.resolve("file:stolen"), Err(SecretError::LeadsOut(folder.secret("shop/stolen"))));
     fs::remove_dir_all(folder.root.path().join("secrets/shop")).unwrap();
     folder.link("secrets/other", "secrets/shop");
-    assert_eq!(folder.resolve("file:key"), Err(SecretError::LeadsOut("shop/key".into())));
+    assert_eq!(folder.resolve("file:key"), Err(SecretError::LeadsOut(folder.secret("shop/key"))));
 }
 
 #[test]
@@ -71,7 +76,11 @@ fn a_file_that_everyone_may_read_or_write_is_refused() {
     let folder = Folder::new();
     for mode in [0o644, 0o604, 0o602] {
         folder.write("secrets/shop/key", "sk_test_abc", mode);
-        assert_eq!(folder.resolve("file:key"), Err(SecretError::Exposed("shop/key".into())), "{mode:o}");
+        assert_eq!(
+            folder.resolve("file:key"),
+            Err(SecretError::Exposed(folder.secret("shop/key"))),
+            "{mode:o}"
+        );
     }
 }
 
@@ -96,19 +105,19 @@ fn systemd_credentials_are_found_by_their_names_and_modes() {
     folder.write("master.key", "the master key", 0o400);
     folder.link("master.key", "secrets_shop_stolen");
     for name in ["key", "two_key", "-two_key", "stolen"] {
-        let missing = SecretError::Missing(Path::new("shop").join(name));
+        let missing = SecretError::Missing(folder.secret(&format!("shop/{name}")));
         assert_eq!(folder.resolve(&format!("file:{name}")), Err(missing));
     }
     folder.write("secrets_shop_open", "sk_test_abc", 0o444);
-    assert_eq!(folder.resolve("file:open"), Err(SecretError::Exposed("shop/open".into())));
+    assert_eq!(folder.resolve("file:open"), Err(SecretError::Exposed(folder.secret("shop/open"))));
 }
 
 #[test]
 fn what_is_no_secret_is_told_by_its_kind() {
     let folder = Folder::new();
-    assert_eq!(folder.resolve("file:none"), Err(SecretError::Missing("shop/none".into())));
+    assert_eq!(folder.resolve("file:none"), Err(SecretError::Missing(folder.secret("shop/none"))));
     fs::create_dir(folder.root.path().join("secrets/shop/dir")).unwrap();
-    assert_eq!(folder.resolve("file:dir"), Err(SecretError::NotAFile("shop/dir".into())));
+    assert_eq!(folder.resolve("file:dir"), Err(SecretError::NotAFile(folder.secret("shop/dir"))));
     folder.write("secrets/shop/key", "\n", 0o600);
     assert_eq!(folder.resolve("file:key"), Err(SecretError::Empty));
     folder.write("secrets/shop/key", "x".repeat(16 * 1024 + 1), 0o600);

@@ -203,6 +203,9 @@ fn what_a_shop_does_not_have_is_not_examined() {
 
     // A receiver that is not there.
     world.put_secret(OTHER_SHOP, "events", WEBHOOK_SECRET);
+    world.put_tenant(OTHER_SHOP, &format!("status = \"suspended\"\n{file}"));
+    let suspended = findings(&examine(&world, &["--json", OTHER_SHOP]), OTHER_SHOP);
+    says(suspended("status"), "WARN", &["sells nothing", "active"]);
     let webhook = "\n[webhook]\nurl = \"http://127.0.0.1:9/orders\"\nsecret = \"file:events\"\n";
     world.put_tenant(OTHER_SHOP, &(file + webhook));
     let allowed = ["--json", OTHER_SHOP, "--set", "order_events.allow_loopback=true"];

@@ -115,6 +115,11 @@ fn a_gateway_that_is_not_there_and_an_unknown_merchant_are_told() {
     says(found("MCP endpoint"), "FAIL", &["does not answer", "public.listen"]);
     says(found("search"), "SKIP", &["the endpoint does not answer"]);
 
+    let mut without_key = world.command("doctor");
+    let without_key = without_key.args(["--json", SHOP]).env_remove("GATEWAY_MASTER_KEY").output().unwrap();
+    says(findings(&without_key, "gateway")("master key"), "FAIL", &["GATEWAY_MASTER_KEY", "openssl rand"]);
+    says(findings(&without_key, SHOP)("Stripe account"), "PASS", &[SHOP_ACCOUNT]);
+
     let elsewhere = world.command("doctor").args(["--json", SHOP]).output().unwrap();
     let found = findings(&elsewhere, SHOP);
     says(found("host name"), "FAIL", &["links.example leads to no address", "DNS provider"]);
