@@ -17,13 +17,14 @@ use crate::domain::checkout::model::{
     Answer, Command, Patch, PlacedOrder, Rejection, ShopRejection, ShopperRejection, State,
 };
 use crate::domain::ids::{AccountId, FlagId, OrderEventId, OrderId, SessionId, Tenant};
-use crate::domain::merchant::MerchantView;
+use crate::domain::merchant::{MerchantView, TokenDoor};
 use crate::domain::time::Timestamp;
 use crate::limiter::{MerchantLimiter, Source};
 use crate::payments::cart_expiry::{ExpiredCarts, expire_carts};
 use crate::payments::commit::rendered;
 use crate::payments::{Dependencies, MerchantSetup, MerchantState, PresentMerchant, Records};
 use crate::protocol::capability::{Capabilities, Capability};
+use crate::protocol::links::PublicLinks;
 use crate::store::{Delivery, Erasure, Forgetting, KeptFlag, Resolution, StoreError};
 
 /// How long a caller waits for a session; after that it gets the stored state.
@@ -130,6 +131,7 @@ impl MerchantHandle {
     ) -> Result<Box<Answer>, Rejection> {
         let mut answer = self.answered(id, command, source).await?;
         answer.checkout_page = self.checkout_page(id);
+        answer.wallet_address = self.wallet_address(id);
         Ok(answer)
     }
 
@@ -251,6 +253,11 @@ impl MerchantHandle {
         view.checkout.method.opens_stripe_checkouts().then(|| self.deps.links.checkout(&view, id))
     }
 
+    fn wallet_address(&self, id: &SessionId) -> Option<String> {
+        let view = self.view();
+        view.checkout.takes_tokens(TokenDoor::Wallet).then(|| self.deps.links.wallet(&view, id))
+    }
+
     /// Makes and checks capabilities of this merchant's sessions.
     #[must_use]
     pub fn capabilities(&self) -> &Capabilities {
@@ -267,6 +274,12 @@ impl MerchantHandle {
     #[must_use]
     pub fn opens_checkout(&self, id: &SessionId, key: &str) -> bool {
         self.deps.links.opens_checkout(&self.tenant, id, key)
+    }
+
+    /// Makes and checks the addresses of its own pages.
+    #[must_use]
+    pub fn links(&self) -> &PublicLinks {
+        &self.deps.links
     }
 
     /// The present moment, as its sessions use it.
@@ -320,7 +333,14 @@ impl MerchantHandle {
             {
                 let notice = session.notice.clone();
                 let order = loaded.order;
-                Ok(Box::new(Answer { session, order, notice, repeats_payment: false, checkout_page: None }))
+                Ok(Box::new(Answer {
+                    session,
+                    order,
+                    notice,
+                    repeats_payment: false,
+                    checkout_page: None,
+                    wallet_address: None,
+                }))
             }
             Some(_) | None => Err(late(command)),
         }

@@ -144,6 +144,8 @@ impl Reconciliation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckoutPolicy {
     pub method: CheckoutMethod,
+    /// Whether an agent's wallet may pay, over HTTP 402.
+    pub wallet: bool,
     /// The highest total of one checkout.
     pub max_total: Option<Money>,
     /// The countries that it sells to.
@@ -159,11 +161,29 @@ pub struct CheckoutPolicy {
 }
 
 impl CheckoutPolicy {
+    /// Whether tokens that come through this door are accepted.
+    #[must_use]
+    pub const fn takes_tokens(&self, door: TokenDoor) -> bool {
+        match door {
+            TokenDoor::PaymentSheet => self.method.takes_tokens(),
+            TokenDoor::Wallet => self.wallet,
+        }
+    }
+
     /// The address for Stripe's receipt: the buyer's, if the merchant wants receipts.
     #[must_use]
     pub fn receipt_email_of(&self, buyer: &Buyer) -> Option<String> {
         buyer.email.clone().filter(|_| self.receipt_email)
     }
+}
+
+/// Where a token comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenDoor {
+    /// The host's payment sheet.
+    PaymentSheet,
+    /// An agent's wallet, over HTTP 402.
+    Wallet,
 }
 
 /// Ways in which a merchant's checkouts can be paid.

@@ -10,6 +10,9 @@ use crate::protocol::capability::Capabilities;
 /// The key purpose of order pages.
 const ORDER: &str = "order";
 
+/// The key purpose of the address at which a wallet pays a checkout.
+const WALLET: &str = "wallet";
+
 /// The key purpose of checkout pages.
 const CHECKOUT: &str = "checkout";
 
@@ -60,6 +63,26 @@ impl PublicLinks {
     pub fn checkout_return(&self, view: &MerchantView, session: &SessionId) -> String {
         let key = self.keyring.link_key(CHECKOUT, &view.tenant(), session.as_str());
         format!("{}/checkout/{session}/return?key={key}", self.base(view))
+    }
+
+    /// Where an agent's wallet pays a checkout. The key is part of the path, since agents paste addresses into shells.
+    #[must_use]
+    pub fn wallet(&self, view: &MerchantView, session: &SessionId) -> String {
+        let key = self.keyring.link_key(WALLET, &view.tenant(), session.as_str());
+        format!("{}/checkout/{session}/wallet/{key}", self.base(view))
+    }
+
+    /// Whether `key` is that of a wallet's address of this checkout of this tenant. Takes the same time for every wrong
+    /// key.
+    #[must_use]
+    pub fn opens_wallet(&self, tenant: &Tenant, session: &SessionId, key: &str) -> bool {
+        self.keyring.verify_link_key(WALLET, tenant, session.as_str(), key)
+    }
+
+    /// The keys that bind payment challenges.
+    #[must_use]
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
     }
 
     /// Whether `key` opens the page of this checkout of this tenant. Takes the same time for every wrong key.

@@ -14,6 +14,7 @@ use merchant_gateway::domain::checkout::model::{
 use merchant_gateway::domain::checkout::step::begin;
 use merchant_gateway::domain::checkout::step::step;
 use merchant_gateway::domain::ids::{AttemptNumber, Revision, SessionId};
+use merchant_gateway::domain::merchant::TokenDoor;
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
 use proptest::prelude::*;
@@ -181,7 +182,10 @@ fn event(caller_event: &CallerEvent, session: &Session, now: Timestamp) -> Event
             };
             let token = format!("spt_token000{token}").parse().unwrap();
             let buyer = Buyer::default();
-            Event::Paid { payment: Payment { revision: Some(revision), token, buyer }, facts }
+            Event::Paid {
+                payment: Payment { door: TokenDoor::PaymentSheet, revision: Some(revision), token, buyer },
+                facts,
+            }
         }
         CallerEvent::Cancel => Event::Canceled,
         CallerEvent::TimeOut => Event::TimeOut,

@@ -14,7 +14,7 @@ use merchant_gateway::domain::checkout::model::{
 use merchant_gateway::domain::ids::{
     AttemptNumber, OrderNumber, PaymentIntentId, Revision, SessionId, SptHash,
 };
-use merchant_gateway::domain::merchant::MerchantView;
+use merchant_gateway::domain::merchant::{MerchantView, TokenDoor};
 use merchant_gateway::domain::time::{Span, Timestamp};
 
 use super::shop;
@@ -148,7 +148,12 @@ impl DriverHarness {
 
     pub fn pay_revision(&mut self, token: &str, revision: Option<Revision>) -> RequestId {
         let buyer = merchant_gateway::domain::address::Buyer::default();
-        self.ask(Command::Complete(Payment { revision, token: token.parse().unwrap(), buyer }))
+        self.ask(Command::Complete(Payment {
+            door: TokenDoor::PaymentSheet,
+            revision,
+            token: token.parse().unwrap(),
+            buyer,
+        }))
     }
 
     pub fn update(&mut self, patch: Patch) -> RequestId {

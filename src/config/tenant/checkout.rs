@@ -7,6 +7,8 @@ use crate::domain::merchant::{CheckoutMethod, CheckoutPolicy, Limits, RiskPolicy
 use crate::domain::time::Span;
 
 const QUOTE_MINUTES: i64 = 15;
+/// Link gives a person half an hour to approve.
+const WALLET_QUOTE_MINUTES: i64 = 45;
 const LONGEST_QUOTE: i64 = 60;
 const SESSION_MINUTES: i64 = 120;
 const LONGEST_SESSION: i64 = 24 * 60;
@@ -30,14 +32,16 @@ pub(super) fn read(root: &Section<'_>, amounts: Amounts) -> CheckoutPolicy {
     let receipt_email = section.field("receipt_email").and_then(|field| field.switch()).unwrap_or(false);
     let words = [("off", RiskPolicy::Off), ("block_on_recommendation", RiskPolicy::BlockOnRecommendation)];
     let risk = section.field("risk").and_then(|field| field.choice(&words));
+    let wallet = section.field("wallet").and_then(|field| field.switch()).unwrap_or(false);
     let quote = section.field("quote_ttl_minutes").and_then(|field| whole(&field, 1..=LONGEST_QUOTE));
-    let quote = quote.unwrap_or(QUOTE_MINUTES);
+    let quote = quote.unwrap_or(if wallet { WALLET_QUOTE_MINUTES } else { QUOTE_MINUTES });
     let session =
         section.field("session_ttl_minutes").and_then(|field| whole(&field, quote..=LONGEST_SESSION));
     let session = session.unwrap_or(SESSION_MINUTES);
     section.finish();
     CheckoutPolicy {
         method: method.unwrap_or(CheckoutMethod::Auto),
+        wallet,
         max_total,
         countries: sold_to,
         tokens: TokenPolicy {

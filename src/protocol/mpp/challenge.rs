@@ -5,30 +5,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::problem::ProblemType;
+use super::terms::Terms;
 use super::{INTENT, METHOD};
-use crate::domain::ids::{NetworkId, SessionId, Tenant};
-use crate::domain::money::Money;
 use crate::domain::time::Timestamp;
 use crate::keyring::Keyring;
 
 /// The kinds of payment method that a token may stand for.
 const PAYMENT_METHOD_TYPES: [&str; 2] = ["card", "link"];
-
-/// What is to be paid, for what, and until when.
-#[derive(Clone, Debug)]
-pub struct Terms<'a> {
-    pub tenant: &'a Tenant,
-    /// The host of the merchant's pages, without a port.
-    pub realm: &'a str,
-    pub amount: Money,
-    /// A few words for the person who approves.
-    pub description: &'a str,
-    pub network_id: &'a NetworkId,
-    pub session: &'a SessionId,
-    /// A digest of what was shown: an equal quote has an equal one.
-    pub quote: &'a str,
-    pub expires: Timestamp,
-}
 
 /// A challenge, as it is sent and echoed. Every text is as it is on the wire.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -103,19 +86,19 @@ impl ChallengeError {
 impl Challenge {
     /// The challenge for these terms.
     #[must_use]
-    pub fn new(terms: &Terms<'_>, keyring: &Keyring) -> Self {
+    pub fn new(terms: &Terms, keyring: &Keyring) -> Self {
         let request = Request {
             amount: terms.amount.minor.to_string(),
             currency: terms.amount.currency.code(),
-            description: terms.description,
+            description: &terms.description,
             method_details: MethodDetails {
                 network_id: terms.network_id.as_str(),
                 payment_method_types: PAYMENT_METHOD_TYPES,
             },
         };
-        let opaque = Opaque { checkout: terms.session.as_str().to_owned(), quote: terms.quote.to_owned() };
+        let opaque = Opaque { checkout: terms.session.as_str().to_owned(), quote: terms.quote.clone() };
         let unbound = Self {
-            realm: terms.realm.to_owned(),
+            realm: terms.realm.clone(),
             method: METHOD.to_owned(),
             intent: INTENT.to_owned(),
             request: encoded(&request),
@@ -123,7 +106,7 @@ impl Challenge {
             opaque: Some(encoded(&opaque)),
             ..Self::default()
         };
-        let id = keyring.challenge_id(terms.tenant, &unbound.bound());
+        let id = keyring.challenge_id(&terms.tenant, &unbound.bound());
         Self { id, ..unbound }
     }
 
@@ -146,17 +129,12 @@ impl Challenge {
     }
 
     /// Checks an echoed challenge against the present terms. Nothing that it says is used.
-    pub fn check(
-        &self,
-        present: &Terms<'_>,
-        now: Timestamp,
-        keyring: &Keyring,
-    ) -> Result<(), ChallengeError> {
+    pub fn check(&self, present: &Terms, now: Timestamp, keyring: &Keyring) -> Result<(), ChallengeError> {
         if self.method != METHOD || self.intent != INTENT {
             return Err(ChallengeError::NotOffered);
         }
         if self.realm != present.realm
-            || !keyring.verify_challenge_id(present.tenant, &self.bound(), &self.id)
+            || !keyring.verify_challenge_id(&present.tenant, &self.bound(), &self.id)
         {
             return Err(ChallengeError::NotIssued);
         }
@@ -208,7 +186,8 @@ mod tests {
     use sha2::Sha256;
 
     use super::*;
-    use crate::domain::ids::Mode;
+    use crate::domain::ids::{Mode, Tenant};
+    use crate::domain::money::Money;
 
     const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
@@ -216,35 +195,26 @@ mod tests {
         Keyring::of(&key.to_owned().into()).unwrap()
     }
 
-    fn with_terms<T>(change: impl FnOnce(&mut Terms<'_>), then: impl FnOnce(&Terms<'_>) -> T) -> T {
-        let tenant = Tenant { merchant: "harbor-coffee".parse().unwrap(), mode: Mode::Test };
-        let network_id = "profile_test_harborcoffee".parse().unwrap();
-        let session = "chk_0123456789abcdef0123456789abcdef".parse().unwrap();
-        let mut terms = Terms {
-            tenant: &tenant,
-            realm: "coffee.example",
+    fn terms() -> Terms {
+        Terms {
+            tenant: Tenant { merchant: "harbor-coffee".parse().unwrap(), mode: Mode::Test },
+            realm: "coffee.example".to_owned(),
             amount: Money { minor: 2598, currency: "usd".parse().unwrap() },
-            description: "Harbor Coffee, 2 items",
-            network_id: &network_id,
-            session: &session,
-            quote: "f3",
+            description: "Harbor Coffee, 2 items".to_owned(),
+            network_id: "profile_test_harborcoffee".parse().unwrap(),
+            session: "chk_0123456789abcdef0123456789abcdef".parse().unwrap(),
+            quote: "f3".to_owned(),
             expires: Timestamp::from_seconds(1_795_968_000),
-        };
-        change(&mut terms);
-        then(&terms)
+        }
     }
 
     fn issued() -> Challenge {
-        with_terms(|_| {}, |terms| Challenge::new(terms, &keyring(KEY)))
+        Challenge::new(&terms(), &keyring(KEY))
     }
 
     /// Checks a challenge against these terms, at this second.
-    fn checked(
-        challenge: &Challenge,
-        at: i64,
-        change: impl FnOnce(&mut Terms<'_>),
-    ) -> Result<(), ChallengeError> {
-        with_terms(change, |terms| challenge.check(terms, Timestamp::from_seconds(at), &keyring(KEY)))
+    fn checked(challenge: &Challenge, at: i64, terms: &Terms) -> Result<(), ChallengeError> {
+        challenge.check(terms, Timestamp::from_seconds(at), &keyring(KEY))
     }
 
     const BEFORE: i64 = 1_795_967_000;
@@ -270,18 +240,16 @@ mod tests {
     #[test]
     fn the_same_terms_give_the_same_challenge_but_for_its_expiry() {
         assert_eq!(issued(), issued());
-        let later = with_terms(
-            |terms| terms.expires = Timestamp::from_seconds(1_795_969_000),
-            |terms| Challenge::new(terms, &keyring(KEY)),
-        );
+        let later = Terms { expires: Timestamp::from_seconds(1_795_969_000), ..terms() };
+        let later = Challenge::new(&later, &keyring(KEY));
         let same = Challenge { id: issued().id, expires: issued().expires, ..later };
         assert_eq!(same, issued());
     }
 
     #[test]
     fn an_echoed_challenge_holds_until_it_expires() {
-        assert_eq!(checked(&issued(), BEFORE, |_| {}), Ok(()));
-        assert_eq!(checked(&issued(), 1_795_968_000, |_| {}), Err(ChallengeError::Expired));
+        assert_eq!(checked(&issued(), BEFORE, &terms()), Ok(()));
+        assert_eq!(checked(&issued(), 1_795_968_000, &terms()), Err(ChallengeError::Expired));
     }
 
     #[test]
@@ -301,39 +269,23 @@ mod tests {
         for edit in edits {
             let mut changed = issued();
             edit(&mut changed);
-            let error = checked(&changed, BEFORE, |_| {}).expect_err("it was changed");
+            let error = checked(&changed, BEFORE, &terms()).expect_err("it was changed");
             assert!(matches!(error, ChallengeError::NotIssued | ChallengeError::NotOffered), "{changed:?}");
         }
     }
 
     #[test]
     fn a_challenge_is_for_one_tenant_mode_and_checkout_as_it_was_shown() {
-        let (session, live) = (
-            "chk_ffffffffffffffffffffffffffffffff".parse().unwrap(),
-            Tenant { merchant: "harbor-coffee".parse().unwrap(), mode: Mode::Live },
-        );
-        let other = Tenant { merchant: "kiln-works".parse().unwrap(), mode: Mode::Test };
-        let foreign = Err(ChallengeError::NotIssued);
-        // The session outlives the terms that borrow it.
-        let check = |tenant: Option<&Tenant>, of: Option<&SessionId>, quote: Option<&str>| {
-            with_terms(
-                |_| {},
-                |terms| {
-                    let terms = Terms {
-                        tenant: tenant.unwrap_or(terms.tenant),
-                        session: of.unwrap_or(terms.session),
-                        quote: quote.unwrap_or(terms.quote),
-                        ..terms.clone()
-                    };
-                    issued().check(&terms, Timestamp::from_seconds(BEFORE), &keyring(KEY))
-                },
-            )
-        };
-        assert_eq!(check(Some(&live), None, None), foreign);
-        assert_eq!(check(Some(&other), None, None), foreign);
-        assert_eq!(check(None, Some(&session), None), foreign);
-        assert_eq!(check(None, None, Some("f4")), Err(ChallengeError::Changed));
-        assert_eq!(check(None, None, None), Ok(()));
+        let of = |merchant: &str, mode| Tenant { merchant: merchant.parse().unwrap(), mode };
+        for tenant in [of("harbor-coffee", Mode::Live), of("kiln-works", Mode::Test)] {
+            let present = Terms { tenant, ..terms() };
+            assert_eq!(checked(&issued(), BEFORE, &present), Err(ChallengeError::NotIssued));
+        }
+        let session = "chk_ffffffffffffffffffffffffffffffff".parse().unwrap();
+        let present = Terms { session, ..terms() };
+        assert_eq!(checked(&issued(), BEFORE, &present), Err(ChallengeError::NotIssued));
+        let present = Terms { quote: "f4".to_owned(), ..terms() };
+        assert_eq!(checked(&issued(), BEFORE, &present), Err(ChallengeError::Changed));
     }
 
     #[test]

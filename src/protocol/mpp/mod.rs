@@ -1,7 +1,8 @@
 //! The Machine Payments Protocol: how an agent's wallet is asked for a Shared Payment Token over HTTP, and how it answers.
 //!
 //! A shop answers a request with status 402 and a [`challenge`]; the wallet repeats the request with a [`credential`],
-//! and a payment that succeeded is confirmed by a [`receipt`]. Other outcomes are a [`problem`].
+//! and a payment that succeeded is confirmed by a [`receipt`]. Other outcomes are a [`problem`]. [`terms`] are what a
+//! challenge is about, and [`reply`] is what is answered in every state of a checkout.
 //!
 //! Invariants: a challenge is computed and never stored, and the same terms give the same challenge; nothing that a
 //! credential echoes decides an amount.
@@ -13,6 +14,9 @@ pub mod challenge;
 pub mod credential;
 pub mod problem;
 pub mod receipt;
+pub mod reply;
+pub mod terms;
+pub mod wallet_payment;
 
 /// The one method that is offered: a token that Stripe redeems.
 pub(crate) const METHOD: &str = "stripe";

@@ -32,8 +32,13 @@ impl ProblemType {
     /// The `type`.
     #[must_use]
     pub fn uri(self) -> String {
-        let code: &str = self.into();
-        format!("{TYPES}{code}")
+        format!("{TYPES}{}", self.code())
+    }
+
+    /// The last part of the `type`.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        self.into()
     }
 
     /// The HTTP status.

@@ -205,6 +205,7 @@ impl<'a> Wording<'a> {
             ShopperRejection::Undecided => texts.payment_under_way.clone(),
             ShopperRejection::NotOffered(NotOffered::PaymentSheet) => texts.not_offered_sheet.clone(),
             ShopperRejection::NotOffered(NotOffered::StripeCheckout) => texts.not_offered_page.clone(),
+            ShopperRejection::NotOffered(NotOffered::Wallet) => texts.not_offered_wallet.clone(),
             ShopperRejection::NotOffered(NotOffered::AnotherStripeCheckout) => texts.too_many_pages.clone(),
             ShopperRejection::EmailNeeded => texts.email_needed.clone(),
             ShopperRejection::TokenUsedElsewhere => texts.token_used_elsewhere.clone(),

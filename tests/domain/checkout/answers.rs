@@ -14,6 +14,7 @@ use merchant_gateway::domain::checkout::model::{
 use merchant_gateway::domain::checkout::step::step;
 use merchant_gateway::domain::ids::{AttemptNumber, ItemId, Revision};
 use merchant_gateway::domain::language::Language;
+use merchant_gateway::domain::merchant::TokenDoor;
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::order::{Order, OrderState, RefundStatus};
 use merchant_gateway::domain::pricing::PricingProblem;
@@ -50,7 +51,12 @@ fn the_machine_itself_refuses_a_payment_of_what_was_not_shown() {
             Some(_) => Rejection::Host(HostRejection::StaleRevision { current: Revision(2) }),
         };
         let token = "spt_first0001".parse().unwrap();
-        let payment = Payment { revision, token, buyer: shop::two_mugs().buyer.unwrap_or_default() };
+        let payment = Payment {
+            door: TokenDoor::PaymentSheet,
+            revision,
+            token,
+            buyer: shop::two_mugs().buyer.unwrap_or_default(),
+        };
         let paid = stepped(&harness, Event::Paid { payment, facts: harness.good_facts() });
         assert_eq!(paid.unwrap_err(), StepError::from(expected.clone()), "{revision:?}");
         let opened = stepped(&harness, Event::StripeCheckoutRequested { revision });

@@ -8,7 +8,7 @@ use merchant_gateway::domain::checkout::model::{
     StripeAnswer, StripeCheckoutSnapshot, StripeCheckoutStatus, TokenFacts,
 };
 use merchant_gateway::domain::ids::{PaymentIntentId, Revision};
-use merchant_gateway::domain::merchant::{CheckoutMethod, MerchantStatus};
+use merchant_gateway::domain::merchant::{CheckoutMethod, MerchantStatus, TokenDoor};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::Span;
 
@@ -75,7 +75,7 @@ impl<'a> Slow<'a> {
     fn is_asked_to_pay(&mut self) {
         let revision = Some(self.harness.session().revision);
         let token = "spt_first0001".parse().unwrap();
-        let payment = Payment { revision, token, buyer: Buyer::default() };
+        let payment = Payment { door: TokenDoor::PaymentSheet, revision, token, buyer: Buyer::default() };
         self.on(Input::Requested { request: CALLER, command: Box::new(Command::Complete(payment)) });
     }
 

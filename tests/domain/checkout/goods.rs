@@ -5,6 +5,7 @@ use merchant_gateway::domain::catalog::Catalog;
 use merchant_gateway::domain::checkout::model::{
     Command, NoticeCode, Patch, Rejection, ShopperRejection, State,
 };
+use merchant_gateway::domain::merchant::TokenDoor;
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::pricing::PricingProblem;
 use merchant_gateway::domain::time::Span;
@@ -123,7 +124,12 @@ fn the_order_keeps_earlier_buyer_fields_that_the_payer_omits() {
     let payer = Buyer { email: Some("payer@example.com".to_owned()), ..Buyer::default() };
     let revision = Some(harness.session().revision);
     let token = "spt_first0001".parse().unwrap();
-    let payment = merchant_gateway::domain::checkout::model::Payment { revision, token, buyer: payer };
+    let payment = merchant_gateway::domain::checkout::model::Payment {
+        door: TokenDoor::PaymentSheet,
+        revision,
+        token,
+        buyer: payer,
+    };
     let paying = harness.ask(Command::Complete(payment));
     harness.tell_token(Ok(harness.good_facts()));
     harness.see(succeeded(&harness));

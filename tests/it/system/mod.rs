@@ -29,4 +29,5 @@ mod strangers;
 mod taking_on;
 mod tenancy;
 mod throughput;
+mod wallet;
 mod webhooks;

@@ -92,7 +92,7 @@ pub(super) fn precheck(
         }
         Err(StepError::Rejected(rejection)) => return Precheck::Reject(rejection),
     };
-    if let Err(rejection) = takes_tokens(context) {
+    if let Err(rejection) = takes_tokens(payment.door, context) {
         return Precheck::Reject(rejection);
     }
     if let Some(gone) = gone(session, context) {

@@ -26,6 +26,7 @@ pub(super) fn reply_with(
             notice,
             repeats_payment: false,
             checkout_page: None,
+            wallet_address: None,
         })),
     ));
 }
@@ -69,6 +70,7 @@ pub(super) fn answer(request: RequestId, loaded: &Loaded, notice: Option<Notice>
             notice: session.late_payment().or(notice).or_else(|| standing_notice(session, &turn.context)),
             repeats_payment: loaded.token_use.as_ref().is_some_and(|used| used.paid(&session.id)),
             checkout_page: None,
+            wallet_address: None,
         })),
     };
     turn.out.push(Output::Reply(request, reply));

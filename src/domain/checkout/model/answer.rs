@@ -18,6 +18,8 @@ pub struct Answer {
     pub repeats_payment: bool,
     /// The absolute address of the session's checkout page, if the shop takes payments there.
     pub checkout_page: Option<String>,
+    /// The absolute address at which an agent's wallet pays it, if the shop takes such payments.
+    pub wallet_address: Option<String>,
 }
 
 /// For how long after the session's end its holder still receives the buyer, the address and the order's link.

@@ -7,6 +7,7 @@ use super::token::SharedPaymentToken;
 use crate::domain::address::{Address, Buyer};
 use crate::domain::cart::Cart;
 use crate::domain::ids::{Revision, ShippingId};
+use crate::domain::merchant::TokenDoor;
 use crate::domain::order::Fulfillment;
 
 /// A command to a session.
@@ -53,9 +54,10 @@ pub struct Patch {
     pub option_id: Option<ShippingId>,
 }
 
-/// A payment that the host sends.
+/// A payment with a token.
 #[derive(Clone, Debug)]
 pub struct Payment {
+    pub door: TokenDoor,
     /// The revision that the shopper was shown.
     pub revision: Option<Revision>,
     pub token: SharedPaymentToken,

@@ -72,6 +72,8 @@ pub enum NotPayable {
 pub enum NotOffered {
     PaymentSheet,
     StripeCheckout,
+    /// An agent's wallet.
+    Wallet,
     /// One more Stripe Checkout for this session.
     AnotherStripeCheckout,
 }

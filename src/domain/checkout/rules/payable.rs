@@ -5,7 +5,7 @@ use crate::domain::checkout::model::{
     State, StepError,
 };
 use crate::domain::ids::Revision;
-use crate::domain::merchant::{MerchantStatus, PaymentsOff};
+use crate::domain::merchant::{MerchantStatus, PaymentsOff, TokenDoor};
 
 /// Why a session in this state accepts no edit, cancellation or payment; `Ok` if the shopper may still change it.
 pub(crate) fn shoppers(session: &Session) -> Result<(), StepError> {
@@ -78,13 +78,16 @@ pub(crate) fn seen_revision(session: &Session, seen: Option<Revision>) -> Result
     }
 }
 
-/// Whether the shop accepts payments on the payment sheet.
-pub(crate) const fn takes_tokens(context: &Context<'_>) -> Result<(), Rejection> {
-    if context.view.checkout.method.takes_tokens() {
-        Ok(())
-    } else {
-        Err(Rejection::Shopper(ShopperRejection::NotOffered(NotOffered::PaymentSheet)))
+/// Whether the shop accepts tokens that come through this door.
+pub(crate) const fn takes_tokens(door: TokenDoor, context: &Context<'_>) -> Result<(), Rejection> {
+    if context.view.checkout.takes_tokens(door) {
+        return Ok(());
     }
+    let not_offered = match door {
+        TokenDoor::PaymentSheet => NotOffered::PaymentSheet,
+        TokenDoor::Wallet => NotOffered::Wallet,
+    };
+    Err(Rejection::Shopper(ShopperRejection::NotOffered(not_offered)))
 }
 
 /// Why a session in this state has no quote.

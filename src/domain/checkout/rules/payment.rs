@@ -22,7 +22,7 @@ pub(crate) fn pay(
     context: &Context<'_>,
 ) -> Result<Transition, StepError> {
     payable(session, payment.revision, context)?;
-    takes_tokens(context)?;
+    takes_tokens(payment.door, context)?;
     let (State::Ready { quote }, Some(account)) = (&session.state, &context.view.account) else {
         return Err(Rejection::Shop(ShopRejection::AccountUnknown).into());
     };

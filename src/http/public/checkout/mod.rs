@@ -8,6 +8,7 @@
 
 mod form;
 mod page;
+mod wallet;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
@@ -33,7 +34,12 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .service(read("/checkout/{session}", show))
         .service(web::resource("/checkout/{session}/edit").route(web::post().to(edit)))
         .service(web::resource("/checkout/{session}/pay").route(web::post().to(pay)))
-        .service(read("/checkout/{session}/return", came_back));
+        .service(read("/checkout/{session}/return", came_back))
+        .service(
+            web::resource("/checkout/{session}/wallet/{key}")
+                .route(web::get().to(wallet::answer))
+                .route(web::post().to(wallet::answer)),
+        );
 }
 
 /// The path's parts; the tenant prefix may precede the session.

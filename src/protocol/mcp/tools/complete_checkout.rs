@@ -15,6 +15,7 @@ use super::descriptor::{Callers, Descriptor, Hints};
 use super::result::ToolResult;
 use super::{SessionCall, Target, ToolName, checkout_input, schema, sentences};
 use crate::domain::checkout::model::{Answer, Command, NoticeCode, Payment, SharedPaymentToken};
+use crate::domain::merchant::TokenDoor;
 use crate::protocol::apps::completion::Completion;
 use crate::protocol::apps::payment_sheet::{PaymentSheet, SheetStatus};
 use crate::protocol::capability::Capability;
@@ -83,6 +84,7 @@ pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
         ));
     }
     let payment = Payment {
+        door: TokenDoor::PaymentSheet,
         revision: session.revision(),
         token: token(&data)?,
         buyer: checkout_input::sheet_buyer(buyer).unwrap_or_default(),

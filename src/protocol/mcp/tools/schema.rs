@@ -374,16 +374,36 @@ pub(super) fn session_answer() -> Value {
             },
             "payment_methods_offered": {
                 "type": "array",
-                "items": { "type": "string", "enum": ["payment_sheet", "hosted"] },
+                "items": { "type": "string", "enum": ["payment_sheet", "hosted", "wallet"] },
             },
             "checkout_url": {
                 "type": "string",
                 "format": "uri",
                 "description": "The shop's own page of this checkout, to be opened by the shopper; it can be paid there.",
             },
+            "wallet_payment": wallet_payment(),
             "order": order_standing(),
         },
         "required": ["checkout_session", "revision", "payment_methods_offered"],
+    })
+}
+
+/// How an agent's wallet pays a checkout.
+fn wallet_payment() -> Value {
+    json!({
+        "type": "object",
+        "description": "How an agent's wallet pays this checkout; absent where it cannot.",
+        "properties": {
+            "url": { "type": "string", "format": "uri", "description": "Answers HTTP 402 with a payment challenge." },
+            "protocol": { "type": "string" },
+            "method": { "type": "string" },
+            "network_id": { "type": "string", "description": "The shop's Network ID at Stripe." },
+            "amount": { "type": "integer", "description": "Minor units." },
+            "currency": { "type": "string" },
+            "test": { "type": "boolean", "description": "Whether no real money moves." },
+            "purchase_context": { "type": "string", "description": "What is paid, for the person who approves." },
+        },
+        "required": ["url", "protocol", "method", "network_id", "amount", "currency", "test", "purchase_context"],
     })
 }
 

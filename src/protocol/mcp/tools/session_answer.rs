@@ -16,6 +16,7 @@ use crate::domain::order::OrderActivity;
 use crate::protocol::apps::completion::OrderLink;
 use crate::protocol::apps::payment_sheet::{PaymentSheet, SheetStatus};
 use crate::protocol::apps::product_card::ShopCard;
+use crate::protocol::mpp::wallet_payment::WalletPayment;
 use crate::protocol::rendering::Rendering;
 
 /// The key in a result's `_meta` for the whole payment sheet, for the widget.
@@ -43,6 +44,9 @@ pub(super) struct SessionContent {
     /// The shop's own page for paying this checkout; absent if the shop has none, or if there is nothing to pay.
     #[serde(skip_serializing_if = "Option::is_none")]
     checkout_url: Option<String>,
+    /// How an agent's wallet pays it; absent if the shop takes no such payment, or if there is nothing to pay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wallet_payment: Option<WalletPayment>,
     #[serde(skip_serializing_if = "Option::is_none")]
     order: Option<OrderStanding>,
 }
@@ -106,7 +110,17 @@ impl SessionContent {
                 .checkout_page
                 .clone()
                 .filter(|_| !session.state.is_terminal() && session.late_payment().is_none()),
+            wallet_payment: WalletPayment::of(answer, rendering),
             order,
+        }
+    }
+
+    /// The same for a model, which may have a wallet.
+    fn sentence_for_model(&self) -> String {
+        let sentence = self.sentence();
+        match &self.wallet_payment {
+            Some(wallet) => format!("{sentence} {}", wallet.sentence()),
+            None => sentence,
         }
     }
 
@@ -150,7 +164,11 @@ impl SessionContent {
 /// The payment methods that the shop offers.
 fn offered(view: &MerchantView) -> Vec<&'static str> {
     let method = view.checkout.method;
-    let ways = [("payment_sheet", method.takes_tokens()), ("hosted", method.opens_stripe_checkouts())];
+    let ways = [
+        ("payment_sheet", method.takes_tokens()),
+        ("hosted", method.opens_stripe_checkouts()),
+        ("wallet", view.checkout.wallet),
+    ];
     ways.into_iter().filter(|(_, taken)| *taken).map(|(way, _)| way).collect()
 }
 
@@ -172,7 +190,7 @@ pub(super) fn for_model(answer: &Answer, rendering: Rendering<'_>) -> Option<Too
     let mut content = SessionContent::of(answer, rendering);
     let full = content.checkout_session.clone();
     content.checkout_session = content.checkout_session.without_person();
-    let result = ToolResult::data(content.sentence(), &content)?;
+    let result = ToolResult::data(content.sentence_for_model(), &content)?;
     let result = result.with_meta(FULL_SHEET, &full).with_meta(SHOP, &ShopCard::of(rendering.view));
     let result = with_unavailable(result, &content);
     Some(match &content.order {

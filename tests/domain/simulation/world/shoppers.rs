@@ -8,6 +8,7 @@ use merchant_gateway::domain::checkout::model::{
     StripeNotification,
 };
 use merchant_gateway::domain::ids::{Revision, SessionId};
+use merchant_gateway::domain::merchant::TokenDoor;
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::order::Fulfillment;
 use merchant_gateway::domain::time::Span;
@@ -88,7 +89,12 @@ impl Simulation {
                 let stale = self.chance.per_mille(50);
                 let revision = if stale { Revision(row.revision.0 + 1) } else { row.revision };
                 let buyer = Buyer::default();
-                Command::Complete(Payment { revision: Some(revision), token: token.parse().unwrap(), buyer })
+                Command::Complete(Payment {
+                    door: TokenDoor::PaymentSheet,
+                    revision: Some(revision),
+                    token: token.parse().unwrap(),
+                    buyer,
+                })
             }
         }
     }

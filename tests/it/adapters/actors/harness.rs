@@ -12,7 +12,7 @@ use merchant_gateway::config::master_keys::read_keyring;
 use merchant_gateway::domain::address::Buyer;
 use merchant_gateway::domain::checkout::model::{Answer, Command, Flag, Payment, Session};
 use merchant_gateway::domain::ids::{Revision, SessionId, Tenant};
-use merchant_gateway::domain::merchant::MerchantView;
+use merchant_gateway::domain::merchant::{MerchantView, TokenDoor};
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::payments::StripePlaces;
@@ -226,5 +226,10 @@ pub fn key(tenant: &Tenant) -> String {
 
 pub fn pay(token: &str, revision: Revision) -> Command {
     let (revision, buyer) = (Some(revision), Buyer::default());
-    Command::Complete(Payment { revision, token: token.parse().unwrap(), buyer })
+    Command::Complete(Payment {
+        door: TokenDoor::PaymentSheet,
+        revision,
+        token: token.parse().unwrap(),
+        buyer,
+    })
 }

@@ -91,6 +91,7 @@ pub(super) fn view() -> MerchantView {
         catalog: Catalog::new(products()).unwrap().into(),
         checkout: CheckoutPolicy {
             method: CheckoutMethod::PaymentSheet,
+            wallet: false,
             max_total: Some(usd(200_000)),
             countries: vec!["US".parse().unwrap()],
             tokens: TOKENS,
@@ -251,6 +252,7 @@ pub(super) fn answer(session: Session) -> Answer {
         order: None,
         repeats_payment: false,
         checkout_page: None,
+        wallet_address: None,
     }
 }
 
@@ -273,5 +275,5 @@ pub(super) fn paid() -> Answer {
     let permalink = "https://coffee.localhost/orders/ord_1?key=abc".to_owned();
     let completion = completion::completion(&order, &permalink, rendering(&view()));
     let order = Some(PlacedOrder { number: OrderNumber::FIRST, order, permalink, completion });
-    Answer { session, order, notice: None, repeats_payment: false, checkout_page: None }
+    Answer { session, order, notice: None, repeats_payment: false, checkout_page: None, wallet_address: None }
 }

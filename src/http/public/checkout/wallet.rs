@@ -1,0 +1,170 @@
+//! `/checkout/{session}/wallet/{key}`: where an agent's wallet pays a checkout, by the Machine Payments Protocol over
+//! HTTP 402.
+//!
+//! The key shows the amount and the state of one checkout, and nothing else of it until it is paid. `GET` and `POST` are
+//! the same, and a body means nothing. Invariants: a request without a credential changes and stores nothing; the amount is
+//! the checkout's own; neither the key nor a credential nor a receipt is logged.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ACCEPT, AUTHORIZATION, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use super::redirect;
+use crate::actors::MerchantHandle;
+use crate::domain::address::Buyer;
+use crate::domain::checkout::model::{Answer, Command, HostRejection, Payment, Rejection};
+use crate::domain::ids::SessionId;
+use crate::domain::merchant::TokenDoor;
+use crate::http::public::Public;
+use crate::http::public::body::{self, BodyError};
+use crate::http::public::tenant_request::{self, TenantRequest, not_found};
+use crate::limiter::{Budget, Source};
+use crate::protocol::mpp::credential::Credential;
+use crate::protocol::mpp::reply::{Reply, Shop};
+use crate::protocol::rendering::Rendering;
+
+/// The longest body that is read.
+const MAX_BODY: usize = 16 * 1024;
+
+/// The path's parts; the tenant prefix may precede the session.
+#[derive(Deserialize)]
+pub(super) struct WalletPath {
+    session: String,
+    key: String,
+}
+
+/// A wallet with a valid key of a checkout.
+struct Wallet {
+    merchant: MerchantHandle,
+    id: SessionId,
+    source: Source,
+}
+
+pub(super) async fn answer(
+    request: HttpRequest,
+    path: web::Path<WalletPath>,
+    public: web::Data<Public>,
+    payload: web::Payload,
+) -> HttpResponse {
+    let began = Instant::now();
+    let Some(wallet) = Wallet::of(&request, &path, &public) else { return not_found() };
+    if let Err(too_many) = wallet.merchant.limiter().take(Budget::Held(wallet.id.as_str()), &wallet.source) {
+        return tenant_request::too_many(too_many);
+    }
+    match body::read(payload, MAX_BODY).await {
+        Ok(_) => {}
+        Err(BodyError::TooLarge) => return HttpResponse::PayloadTooLarge().finish(),
+        Err(BodyError::Lost) => return HttpResponse::RequestTimeout().finish(),
+    }
+    let present = match wallet.merchant.ask(&wallet.id, Command::Read).await {
+        Ok(present) => present,
+        Err(Rejection::Host(HostRejection::NotFound)) => return not_found(),
+        Err(_) => return HttpResponse::ServiceUnavailable().insert_header(("retry-after", "2")).finish(),
+    };
+    if let Some(page) = present.checkout_page.as_deref().filter(|_| is_browser(&request)) {
+        return redirect(page);
+    }
+    let reply = wallet.reply(&present, &request).await;
+    wallet.log(&reply, began.elapsed());
+    send(reply)
+}
+
+impl Wallet {
+    fn of(request: &HttpRequest, path: &WalletPath, public: &Public) -> Option<Self> {
+        let tenant_request = TenantRequest::of(request, public).ok()?;
+        let id = path.session.parse::<SessionId>().ok()?;
+        let (source, merchant) = (tenant_request.source(), tenant_request.merchant);
+        let opens = merchant.links().opens_wallet(merchant.tenant(), &id, &path.key);
+        let is_open = opens && merchant.view().checkout.takes_tokens(TokenDoor::Wallet);
+        is_open.then_some(Self { merchant, id, source })
+    }
+
+    /// Answers with the state of the checkout, or pays it first.
+    async fn reply(&self, present: &Answer, request: &HttpRequest) -> Reply {
+        let values = request.headers().get_all(AUTHORIZATION).filter_map(|value| value.to_str().ok());
+        let credential = match Credential::of(values) {
+            Ok(None) => return self.with_shop(|shop| shop.reply(present)),
+            Err(error) => return self.with_shop(|shop| shop.malformed(present, error)),
+            Ok(Some(credential)) => credential,
+        };
+        if let Err(reply) = self.with_shop(|shop| shop.accepts(present, &credential)) {
+            return reply;
+        }
+        let payment = Payment {
+            door: TokenDoor::Wallet,
+            revision: Some(present.session.revision),
+            token: credential.token,
+            buyer: Buyer::default(),
+        };
+        match self.pay(payment.clone()).await {
+            Ok(answer) if answer.order.is_some() => {
+                self.merchant.limiter().paid(self.id.as_str(), &self.source);
+                // Whose token has paid is stored with the payment: asked again, the checkout tells it.
+                let paid = if answer.repeats_payment { Ok(answer) } else { self.pay(payment).await };
+                self.with_shop(|shop| {
+                    paid.map_or_else(|error| shop.rejected(None, &error), |paid| shop.tried(&paid))
+                })
+            }
+            Ok(answer) => self.with_shop(|shop| shop.tried(&answer)),
+            Err(rejection) => {
+                // What a rejection leaves is the checkout as it is now.
+                let present = self.merchant.ask(&self.id, Command::Read).await;
+                let present = present.as_deref().ok();
+                self.with_shop(|shop| shop.rejected(present, &rejection))
+            }
+        }
+    }
+
+    async fn pay(&self, payment: Payment) -> Result<Box<Answer>, Rejection> {
+        self.merchant.ask_from(&self.id, Command::Complete(payment), self.source.clone()).await
+    }
+
+    fn with_shop<T>(&self, reply: impl FnOnce(Shop<'_>) -> T) -> T {
+        let (view, links) = (self.merchant.view(), self.merchant.links());
+        let rendering = Rendering {
+            view: &view,
+            capabilities: self.merchant.capabilities(),
+            language: view.language,
+            now: self.merchant.now(),
+        };
+        reply(Shop { rendering, base: &links.base(&view), keyring: links.keyring() })
+    }
+
+    fn log(&self, reply: &Reply, took: Duration) {
+        tracing::info!(
+            merchant = %self.merchant.tenant().merchant,
+            session = self.id.as_str(),
+            status = reply.status,
+            outcome = reply.outcome,
+            duration_ms = crate::telemetry::millis(took),
+            "wallet_answered"
+        );
+    }
+}
+
+/// Whether a browser asks: no wallet accepts HTML by name.
+fn is_browser(request: &HttpRequest) -> bool {
+    let accepted = request.headers().get(ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
+    accepted.windows(9).any(|part| part.eq_ignore_ascii_case(b"text/html"))
+}
+
+fn send(reply: Reply) -> HttpResponse {
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut builder = HttpResponse::build(status);
+    let stored = if reply.receipt.is_some() { "private, no-store" } else { "no-store" };
+    builder.insert_header(("cache-control", stored)).insert_header(("referrer-policy", "no-referrer"));
+    if let Some(challenge) = reply.challenge {
+        builder.insert_header(("www-authenticate", challenge));
+    }
+    if let Some(receipt) = reply.receipt {
+        builder.insert_header(("payment-receipt", receipt));
+    }
+    if let Some(seconds) = reply.retry_after {
+        builder.insert_header(("retry-after", seconds));
+    }
+    builder.content_type(reply.media_type).body(reply.body)
+}

@@ -1,0 +1,282 @@
+//! What is answered to a wallet, in every state of a checkout.
+//!
+//! Invariants: a challenge is sent only where a payment can begin now, never while one is undecided; a receipt is sent
+//! only for a payment that succeeded, to whoever sent its token. Wallets pay again only after a 402, so a checkout that
+//! is paid or undecided never answers one.
+
+use serde_json::json;
+
+use super::challenge::{Challenge, ChallengeError};
+use super::credential::{Credential, CredentialError};
+use super::problem::ProblemType;
+use super::receipt::receipt;
+use super::terms::Terms;
+use crate::domain::checkout::model::{
+    Answer, HostRejection, Notice, Rejection, ShopRejection, ShopperRejection, State, TokenProblem,
+};
+use crate::keyring::Keyring;
+use crate::protocol::apps::completion::Completion;
+use crate::protocol::rendering::Rendering;
+use crate::protocol::texts::wording::Wording;
+
+/// When a wallet asks again about a payment that is undecided, in seconds.
+const ASK_AGAIN: u32 = 3;
+
+/// When a wallet tries again what the shop could not do, in seconds.
+const TRY_AGAIN: u32 = 10;
+
+/// A reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    pub status: u16,
+    /// `WWW-Authenticate`.
+    pub challenge: Option<String>,
+    /// `Payment-Receipt`.
+    pub receipt: Option<String>,
+    /// `Retry-After`, in seconds.
+    pub retry_after: Option<u32>,
+    pub media_type: &'static str,
+    pub body: String,
+    /// What it is, for the log.
+    pub outcome: &'static str,
+}
+
+/// The shop that answers.
+#[derive(Clone, Copy)]
+pub struct Shop<'a> {
+    pub rendering: Rendering<'a>,
+    /// The base address of its pages.
+    pub base: &'a str,
+    pub keyring: &'a Keyring,
+}
+
+impl Shop<'_> {
+    /// The reply to a request without a credential, or whose payment has reached the state of this answer.
+    #[must_use]
+    pub fn reply(&self, answer: &Answer) -> Reply {
+        match &answer.session.state {
+            State::Completed { .. } => self.paid(answer),
+            State::Canceled { .. } | State::Expired => ended(answer.session.state.into_str()),
+            State::Charging(_)
+            | State::OpeningStripeCheckout(_)
+            | State::ClosingStripeCheckout { .. }
+            | State::Frozen { .. } => in_progress(),
+            State::Ready { .. } | State::AwaitingStripeCheckout { .. } => match self.terms(answer) {
+                Some(terms) => self.challenged(&terms, ProblemType::PaymentRequired, &due(&terms)),
+                None => not_payable(
+                    &Wording::for_model().rejection(&Rejection::Shopper(ShopperRejection::QuoteExpired)),
+                ),
+            },
+            State::Open { problem } => not_payable(&problem.as_ref().map_or_else(
+                || Wording::for_model().rejection(&Rejection::Shopper(ShopperRejection::QuoteExpired)),
+                |problem| Wording::for_model().problem(problem),
+            )),
+        }
+    }
+
+    /// The reply to a payment that was tried.
+    #[must_use]
+    pub fn tried(&self, answer: &Answer) -> Reply {
+        let notice = answer.notice.as_ref().filter(|_| matches!(answer.session.state, State::Ready { .. }));
+        let Some(notice) = notice else { return self.reply(answer) };
+        let said = Wording::for_model().notice(notice);
+        let problem = match notice {
+            Notice::TokenRejected { problem: TokenProblem::Amount { token, total } }
+                if token.currency == total.currency && token.minor < total.minor =>
+            {
+                ProblemType::PaymentInsufficient
+            }
+            Notice::PaymentDeclined { .. } | Notice::TokenUnusable | Notice::TokenRejected { .. } => {
+                ProblemType::VerificationFailed
+            }
+            Notice::ConfirmationNeeded => ProblemType::PaymentActionRequired,
+            // Another token would not help.
+            Notice::RequestRefused { .. }
+            | Notice::PaymentRefused { .. }
+            | Notice::PaymentLookedInto
+            | Notice::PaymentUnderWay => return not_payable(&said),
+            Notice::PaymentNotMade
+            | Notice::NothingCharged
+            | Notice::StripeCheckoutClosed
+            | Notice::ItemUnavailable { .. }
+            | Notice::QuoteExpired => return self.reply(answer),
+        };
+        match self.terms(answer) {
+            Some(terms) => self.challenged(&terms, problem, &said),
+            None => self.reply(answer),
+        }
+    }
+
+    /// The reply to a payment that was rejected, beside the present session if it can be read.
+    #[must_use]
+    pub fn rejected(&self, present: Option<&Answer>, rejection: &Rejection) -> Reply {
+        let said = Wording::for_model().rejection(rejection);
+        let problem = match rejection {
+            Rejection::Shopper(ShopperRejection::Token(_) | ShopperRejection::TokenUsedElsewhere) => {
+                ProblemType::VerificationFailed
+            }
+            // The checkout was changed while the credential was checked.
+            Rejection::Host(HostRejection::StaleRevision { .. }) => ProblemType::InvalidChallenge,
+            Rejection::Shopper(ShopperRejection::Undecided) => return in_progress(),
+            Rejection::Shopper(ShopperRejection::Ended(state)) => return ended(state),
+            Rejection::Shop(ShopRejection::TooManyPayments | ShopRejection::Busy) => {
+                return problem_reply(429, "too_many_requests", "Too many requests", &said)
+                    .retried_after(TRY_AGAIN);
+            }
+            Rejection::Shop(_) => {
+                return problem_reply(503, "unavailable", "Not available now", &said)
+                    .retried_after(TRY_AGAIN);
+            }
+            Rejection::Shopper(_) | Rejection::Host(_) | Rejection::Operator(_) => return not_payable(&said),
+        };
+        match (present, present.and_then(|present| self.terms(present))) {
+            (_, Some(terms)) => self.challenged(&terms, problem, &said),
+            (Some(present), None) => self.reply(present),
+            (None, None) => typed(problem, &said),
+        }
+    }
+
+    /// The reply to what is no credential.
+    #[must_use]
+    pub fn malformed(&self, answer: &Answer, error: CredentialError) -> Reply {
+        let problem = error.problem();
+        let said = match error {
+            CredentialError::Several => "More than one credential was sent; send one.",
+            CredentialError::Malformed => {
+                "The credential is not base64url of JSON with challenge and payload; answer the challenge again."
+            }
+            CredentialError::NoToken => {
+                "The payload has no Shared Payment Token in spt; answer the challenge with one."
+            }
+        };
+        match self.terms(answer) {
+            Some(terms) if problem.status() == 402 => self.challenged(&terms, problem, said),
+            Some(_) => typed(problem, said),
+            None => self.reply(answer),
+        }
+    }
+
+    /// Whether a credential answers the checkout as it is now; otherwise the reply.
+    pub fn accepts(&self, answer: &Answer, credential: &Credential) -> Result<(), Reply> {
+        // In every state without terms, the state is the reply; a token that has paid may come again.
+        let Some(terms) = self.terms(answer) else { return Ok(()) };
+        let Err(error) = credential.challenge.check(&terms, self.rendering.now, self.keyring) else {
+            return Ok(());
+        };
+        let problem = error.problem();
+        let said = match error {
+            ChallengeError::NotOffered => "Only the method stripe with the intent charge is offered.",
+            ChallengeError::NotIssued => "The credential answers no challenge of this checkout.",
+            ChallengeError::Expired => "The challenge has expired. Nothing was charged.",
+            ChallengeError::Changed => {
+                "The checkout is not as it was when the challenge was issued. Nothing was charged. get_checkout \
+                 returns it as it is now."
+            }
+        };
+        Err(if problem.status() == 402 {
+            self.challenged(&terms, problem, said)
+        } else {
+            typed(problem, said)
+        })
+    }
+
+    /// What can be paid now.
+    fn terms(&self, answer: &Answer) -> Option<Terms> {
+        let session = &answer.session;
+        let quote = match &session.state {
+            State::Ready { quote } => quote,
+            // The page is closed before a token is charged.
+            State::AwaitingStripeCheckout { payment, .. } => &payment.attempt.quote,
+            State::Open { .. }
+            | State::Charging(_)
+            | State::OpeningStripeCheckout(_)
+            | State::ClosingStripeCheckout { .. }
+            | State::Frozen { .. }
+            | State::Completed { .. }
+            | State::Canceled { .. }
+            | State::Expired => return None,
+        };
+        let terms = Terms::of(session, quote, self.rendering.view, self.base);
+        (terms.expires > self.rendering.now).then_some(terms)
+    }
+
+    fn challenged(&self, terms: &Terms, problem: ProblemType, said: &str) -> Reply {
+        let challenge = Challenge::new(terms, self.keyring);
+        let body = json!({
+            "type": problem.uri(),
+            "title": problem.title(),
+            "status": 402,
+            "detail": said,
+            "challengeId": challenge.id,
+        });
+        Reply { challenge: Some(challenge.header()), ..problem_json(402, problem.code(), body.to_string()) }
+    }
+
+    /// The order; the receipt belongs to the wallet that paid it.
+    fn paid(&self, answer: &Answer) -> Reply {
+        let Rendering { now, .. } = self.rendering;
+        let Some(placed) = &answer.order else { return in_progress() };
+        let body = if answer.is_closed(now) && !answer.repeats_payment {
+            Completion::long_paid(&placed.order, self.rendering).to_json()
+        } else {
+            placed.completion.clone()
+        };
+        let paid = answer.session.paid().map(|(_, payment)| payment).filter(|_| answer.repeats_payment);
+        Reply {
+            receipt: paid.map(|payment| receipt(payment, placed.order.created)),
+            ..json_reply(200, "paid", body)
+        }
+    }
+}
+
+fn ended(state: &'static str) -> Reply {
+    let said = Wording::for_model().rejection(&Rejection::Shopper(ShopperRejection::Ended(state)));
+    problem_reply(410, "ended", "Checkout ended", &said)
+}
+
+fn due(terms: &Terms) -> String {
+    format!("{} is due for this checkout.", terms.amount)
+}
+
+fn in_progress() -> Reply {
+    json_reply(202, "in_progress", json!({ "status": "in_progress" }).to_string()).retried_after(ASK_AGAIN)
+}
+
+fn not_payable(said: &str) -> Reply {
+    problem_reply(409, "not_payable", "Not payable", said)
+}
+
+fn json_reply(status: u16, outcome: &'static str, body: String) -> Reply {
+    Reply {
+        status,
+        challenge: None,
+        receipt: None,
+        retry_after: None,
+        media_type: "application/json",
+        body,
+        outcome,
+    }
+}
+
+fn problem_json(status: u16, outcome: &'static str, body: String) -> Reply {
+    Reply { media_type: "application/problem+json", ..json_reply(status, outcome, body) }
+}
+
+/// A problem that the protocol has no type for.
+fn problem_reply(status: u16, outcome: &'static str, title: &str, said: &str) -> Reply {
+    let body = json!({ "type": "about:blank", "title": title, "status": status, "detail": said });
+    problem_json(status, outcome, body.to_string())
+}
+
+/// A problem of the protocol without a challenge.
+fn typed(problem: ProblemType, said: &str) -> Reply {
+    let status = problem.status();
+    let body = json!({ "type": problem.uri(), "title": problem.title(), "status": status, "detail": said });
+    problem_json(status, problem.code(), body.to_string())
+}
+
+impl Reply {
+    fn retried_after(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+}
