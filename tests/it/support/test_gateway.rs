@@ -365,7 +365,10 @@ impl TestGateway {
 
     fn check_exchanges(&self) {
         let Some(schema) = StripeSchema::load() else { return };
-        let exchanges = self.emulator.exchanges();
+        // What an agent's wallet asks of Stripe's test helpers is not the gateway's.
+        let exchanges = self.emulator.exchanges().into_iter();
+        let exchanges: Vec<_> =
+            exchanges.filter(|exchange| !exchange.path.starts_with("/v1/test_helpers/")).collect();
         let wrong: Vec<String> =
             exchanges.iter().flat_map(|exchange| schema.check_exchange(exchange)).collect();
         assert!(wrong.is_empty(), "not as Stripe's schema has it:\n{}", wrong.join("\n"));

@@ -9,8 +9,9 @@ use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use stripe_emulator::HoldPoint;
 
-use crate::support::client::{Client, Speaks, california, total};
-use crate::support::test_gateway::{OTHER_ACCOUNT, OTHER_SHOP, SHOP, TestGateway, usual_shops};
+use crate::support::client::{Client, Speaks, california, session_name, total};
+use crate::support::test_gateway::{OTHER_ACCOUNT, OTHER_SHOP, SHOP, SHOP_KEY, TestGateway, usual_shops};
+use crate::support::{node, python};
 
 /// A world whose first shop takes payments from wallets.
 fn world() -> TestGateway {
@@ -321,4 +322,54 @@ async fn a_quote_for_a_wallet_lives_for_three_quarters_of_an_hour() {
     };
     let lasts = (minutes(expires) - minutes(&now)).rem_euclid(24 * 60);
     assert!((44..=45).contains(&lasts), "{now} {expires}");
+}
+
+/// The checkout that a client of the protocol is to pay, and the arguments that it needs.
+async fn to_be_paid(world: &TestGateway) -> (Value, String) {
+    let (sheet, offered) = payable(&world.client(Speaks::Modern)).await;
+    let url = Wallet::of(world, &offered).url;
+    (sheet, url)
+}
+
+/// The ledger has one payment: of this checkout, at its total.
+fn paid_once(world: &TestGateway, sheet: &Value) {
+    let [paid] = &world.ledger()[..] else { panic!("{:?}", world.ledger()) };
+    assert_eq!(paid.amount_received, total(sheet));
+    assert_eq!(paid.metadata["checkout_session"], session_name(&sheet["id"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_client_in_typescript_pays_once() {
+    let world = world();
+    let (sheet, url) = to_be_paid(&world).await;
+    let mint = format!("{}/v1/test_helpers/shared_payment/granted_tokens", world.emulator.base_url());
+    let run = || {
+        let words = [url.as_str(), "-X", "POST", "-M", "paymentMethod=pm_card_visa", "-i"];
+        let mut command = node::command("node_modules/mppx/dist/bin.js", &words)?;
+        let home = world.folder.path();
+        command.env("MPPX_STRIPE_SECRET_KEY", SHOP_KEY).env("MPPX_STRIPE_SPT_URL", &mint).env("HOME", home);
+        Some(node::said(&command.output().unwrap()))
+    };
+    let Some(said) = run() else { return };
+    assert!(said.contains("200") && said.to_lowercase().contains("payment-receipt"), "{said}");
+    assert!(said.contains("\"status\":\"completed\""), "{said}");
+    paid_once(&world, &sheet);
+    // The same command again pays nothing.
+    let again = run().unwrap();
+    assert!(again.contains("\"status\":\"completed\""), "{again}");
+    paid_once(&world, &sheet);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_in_python_pays_once() {
+    let world = world();
+    let (sheet, url) = to_be_paid(&world).await;
+    let Some(output) = python::run("mpp_pays.py", &[&url, &world.emulator.base_url(), SHOP_KEY]) else {
+        return;
+    };
+    let paid: Value = serde_json::from_str(&python::said(&output)).unwrap();
+    assert_eq!((&paid["status"], &paid["order"]["status"]), (&json!(200), &json!("completed")), "{paid}");
+    paid_once(&world, &sheet);
+    assert_eq!(paid["receipt"]["reference"], world.ledger()[0].payment_intent.as_str());
+    assert_eq!(paid["receipt"]["status"], "success");
 }
