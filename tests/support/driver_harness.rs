@@ -147,13 +147,12 @@ impl DriverHarness {
     }
 
     pub fn pay_revision(&mut self, token: &str, revision: Option<Revision>) -> RequestId {
+        self.pay_through(TokenDoor::PaymentSheet, token, revision)
+    }
+
+    pub fn pay_through(&mut self, door: TokenDoor, token: &str, revision: Option<Revision>) -> RequestId {
         let buyer = merchant_gateway::domain::address::Buyer::default();
-        self.ask(Command::Complete(Payment {
-            door: TokenDoor::PaymentSheet,
-            revision,
-            token: token.parse().unwrap(),
-            buyer,
-        }))
+        self.ask(Command::Complete(Payment { door, revision, token: token.parse().unwrap(), buyer }))
     }
 
     pub fn update(&mut self, patch: Patch) -> RequestId {

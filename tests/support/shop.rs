@@ -42,7 +42,7 @@ pub fn view() -> MerchantView {
         catalog: catalog(true).into(),
         checkout: CheckoutPolicy {
             method: CheckoutMethod::Auto,
-            wallet: false,
+            wallet: true,
             max_total: Some(dollars(200_000)),
             countries: vec!["US".parse().unwrap()],
             tokens: TokenPolicy { allow_larger: false, risk: RiskPolicy::BlockOnRecommendation },

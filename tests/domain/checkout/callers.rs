@@ -442,3 +442,25 @@ fn a_repeated_payment_resumes_one_begun_before_a_restart() {
     harness.see(succeeded(&harness));
     assert!(harness.answer(repeat).unwrap().order.is_some());
 }
+
+#[test]
+fn a_token_is_taken_only_through_a_door_that_the_shop_has() {
+    for (door, method, wallet, is_taken) in [
+        (TokenDoor::PaymentSheet, CheckoutMethod::StripeCheckout, true, false),
+        (TokenDoor::Wallet, CheckoutMethod::StripeCheckout, true, true),
+        (TokenDoor::Wallet, CheckoutMethod::Auto, false, false),
+        (TokenDoor::PaymentSheet, CheckoutMethod::Auto, false, true),
+    ] {
+        let mut harness = DriverHarness::ready();
+        (harness.view.checkout.method, harness.view.checkout.wallet) = (method, wallet);
+        let revision = Some(harness.session().revision);
+        let asked = harness.pay_through(door, "spt_first0001", revision);
+        if is_taken {
+            assert!(harness.waits(asked), "{door:?}: the token is read");
+        } else {
+            let refused = harness.answer(asked);
+            let is_refused = matches!(refused, Err(Rejection::Shopper(ShopperRejection::NotOffered(_))));
+            assert!(is_refused && harness.effects.is_empty(), "{door:?}");
+        }
+    }
+}

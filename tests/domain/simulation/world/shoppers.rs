@@ -89,8 +89,11 @@ impl Simulation {
                 let stale = self.chance.per_mille(50);
                 let revision = if stale { Revision(row.revision.0 + 1) } else { row.revision };
                 let buyer = Buyer::default();
+                // Every other token is a wallet's.
+                let is_of_wallet = token.ends_with(['1', '3', '5', '7', '9']);
+                let door = if is_of_wallet { TokenDoor::Wallet } else { TokenDoor::PaymentSheet };
                 Command::Complete(Payment {
-                    door: TokenDoor::PaymentSheet,
+                    door,
                     revision: Some(revision),
                     token: token.parse().unwrap(),
                     buyer,
