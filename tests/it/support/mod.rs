@@ -19,3 +19,4 @@ pub mod stripe_process;
 pub mod stripe_schema;
 pub mod test_gateway;
 pub mod tls_front;
+pub mod wallet;

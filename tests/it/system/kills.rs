@@ -62,6 +62,8 @@ const PAGE_CARDS: [&str; 3] = ["pm_card_visa", "pm_card_visa", "pm_card_chargeDe
 enum PaymentSource {
     /// On the sheet, with one token after the other.
     Tokens(Vec<String>),
+    /// With a wallet over HTTP 402, with one token after the other.
+    Wallet(Vec<String>),
     /// On a page at Stripe, with this card.
     StripeCheckout(&'static str),
 }
@@ -99,7 +101,9 @@ async fn errands(
             tokens.push(stripe.mint(shop.key(), card, (order.currency, order.total)).await);
         }
         world.canaries.extend_from_slice(&tokens);
-        errands.push(Errand { order, means: PaymentSource::Tokens(tokens), back });
+        let is_of_wallet = chance.below(2) == 0;
+        let means = if is_of_wallet { PaymentSource::Wallet(tokens) } else { PaymentSource::Tokens(tokens) };
+        errands.push(Errand { order, means, back });
     }
     errands
 }
@@ -137,6 +141,8 @@ fn told_world(receiver: &OrderReceiver) -> TestGateway {
         let variable: &str = format!("{prefix}_WEBHOOK_SECRET").leak();
         let webhook = format!("\n[webhook]\nurl = \"{}\"\nsecret = \"env:{variable}\"\n", receiver.url());
         shop.file.push_str(&webhook);
+        shop.file =
+            shop.file.replace("wallet = false\n", "").replace("[checkout]", "[checkout]\nwallet = true");
         settings.push((variable, WEBHOOK_SECRET));
     }
     let mut world = TestGateway::closed(shops);
@@ -181,6 +187,7 @@ async fn a_purchase_is_charged_at_most_once_despite_repeated_kills() {
                 shopper.abandon(order, CARTS).await;
                 let mut one = match means {
                     PaymentSource::Tokens(tokens) => shopper.buy(order, &tokens).await,
+                    PaymentSource::Wallet(tokens) => shopper.buy_with_wallet(order, &tokens).await,
                     PaymentSource::StripeCheckout(card) => shopper.buy_on_page(order, card).await,
                 };
                 if let Some(placed) = one.order.clone() {

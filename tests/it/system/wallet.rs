@@ -11,6 +11,7 @@ use stripe_emulator::HoldPoint;
 
 use crate::support::client::{Client, Speaks, california, session_name, total};
 use crate::support::test_gateway::{OTHER_ACCOUNT, OTHER_SHOP, SHOP, SHOP_KEY, TestGateway, usual_shops};
+use crate::support::wallet::{authorization, challenge, credential, of_base64};
 use crate::support::{node, python};
 
 /// A world whose first shop takes payments from wallets.
@@ -48,18 +49,11 @@ impl Told {
     }
 
     fn challenge(&self) -> Value {
-        let header = self.header("www-authenticate").expect("a challenge");
-        let parameters = header.strip_prefix("Payment ").unwrap().split(", ");
-        let pairs = parameters.map(|parameter| {
-            let (name, value) = parameter.split_once('=').unwrap();
-            (name.to_owned(), Value::from(value.trim_matches('"')))
-        });
-        Value::Object(pairs.collect())
+        challenge(&self.headers)
     }
 
     fn receipt(&self) -> Option<Value> {
-        let receipt = URL_SAFE_NO_PAD.decode(self.header("payment-receipt")?).unwrap();
-        Some(serde_json::from_slice(&receipt).unwrap())
+        self.header("payment-receipt").map(of_base64)
     }
 }
 
@@ -96,24 +90,15 @@ impl<'a> Wallet<'a> {
     }
 
     async fn sends(&self, credential: &Value) -> Told {
-        let value = format!("Payment {}", URL_SAFE_NO_PAD.encode(credential.to_string()));
-        self.told(self.http.post(&self.url).header("authorization", value)).await
+        self.told(self.http.post(&self.url).header("authorization", authorization(credential))).await
     }
 
     /// Answers a challenge with a token for its amount.
     async fn pays(&self, challenge: &Value, card: &str) -> Told {
-        let request: Value = of_base64(&challenge["request"]);
+        let request: Value = of_base64(challenge["request"].as_str().unwrap());
         let amount = request["amount"].as_str().unwrap().parse().unwrap();
         self.sends(&credential(challenge, &self.world.token(card, amount))).await
     }
-}
-
-fn of_base64(text: &Value) -> Value {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text.as_str().unwrap()).unwrap()).unwrap()
-}
-
-fn credential(challenge: &Value, token: &str) -> Value {
-    json!({ "challenge": challenge, "payload": { "spt": token } })
 }
 
 #[tokio::test]
@@ -130,7 +115,7 @@ async fn a_wallet_pays_once_and_hears_the_order_again() {
     let challenge = asked.challenge();
     assert_eq!(challenge["realm"], "links.example");
     assert_eq!(asked.body["challengeId"], challenge["id"]);
-    let request: Value = of_base64(&challenge["request"]);
+    let request: Value = of_base64(challenge["request"].as_str().unwrap());
     assert_eq!(request["amount"], total(&sheet).to_string());
     assert_eq!(request["methodDetails"]["networkId"], offered["network_id"]);
     assert_eq!(wallet.asks().await.challenge(), challenge, "asking again changes nothing");
@@ -220,7 +205,7 @@ async fn a_credential_for_something_else_charges_nothing() {
         assert_eq!(told.code(), code, "{told:?}");
         assert_eq!(told.header("www-authenticate").is_some(), told.status == 402, "{told:?}");
     }
-    let one = format!("Payment {}", URL_SAFE_NO_PAD.encode(credential(&challenge, &token).to_string()));
+    let one = authorization(&credential(&challenge, &token));
     let two = wallet.http.get(&wallet.url).header("authorization", format!("{one}, {one}"));
     let told = wallet.told(two).await;
     assert_eq!((told.status, told.code()), (400, "bad-request"), "{told:?}");

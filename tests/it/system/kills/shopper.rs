@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -9,6 +10,7 @@ use tokio::time::Instant;
 use crate::support::client::{payment, session_name, total};
 use crate::support::orders::Order;
 use crate::support::test_gateway::{ADMIN_TOKEN, TestGateway};
+use crate::support::wallet::{authorization, challenge, credential};
 
 /// How long one purchase may take, kills and all.
 pub const DEADLINE: Duration = Duration::from_mins(5);
@@ -156,6 +158,69 @@ impl Shopper {
                 }
                 Ok(_) => tokio::task::yield_now().await,
                 Err(_) => moved.changed().await.unwrap(),
+            }
+        }
+    }
+
+    /// Buys with a wallet, with one token after the other, each as often as it takes; gives how it ended.
+    pub async fn buy_with_wallet(&self, order: &Order, tokens: &[String]) -> Bought {
+        let made = loop {
+            let made = self.call(order.merchant, "create_checkout", &order.arguments()).await;
+            if made["isError"] != true {
+                break made["structuredContent"].clone();
+            }
+        };
+        let sheet = &made["checkout_session"];
+        let path = made["wallet_payment"]["url"].as_str().unwrap().split_once("/t/").unwrap().1;
+        let mut declined = 0;
+        for token in tokens {
+            loop {
+                assert!(Instant::now() < self.until, "a wallet never heard what came of its token");
+                let asked = self.wallet(path, None).await;
+                let tried = match &asked {
+                    (402, headers, _) => {
+                        let sent = credential(&challenge(headers), token);
+                        self.wallet(path, Some(authorization(&sent))).await
+                    }
+                    _ => asked,
+                };
+                match tried {
+                    (200, _, paid) => {
+                        return Bought::new(order, sheet, declined, paid["order"]["id"].as_str());
+                    }
+                    (402, _, told) if told["type"].as_str().unwrap().ends_with("/verification-failed") => {
+                        declined += 1;
+                        break;
+                    }
+                    (404 | 409 | 410, ..) if self.gave_way(order.merchant, &sheet["id"]).await => {
+                        return Bought::new(order, sheet, declined, None);
+                    }
+                    // It is being decided, or nobody could look: the same again.
+                    _ => tokio::task::yield_now().await,
+                }
+            }
+        }
+        Bought::new(order, sheet, declined, None)
+    }
+
+    /// Asks at a wallet's address, or pays there, until somebody answers.
+    async fn wallet(&self, path: &str, authorization: Option<String>) -> (u16, HeaderMap, Value) {
+        let mut moved = self.place.clone();
+        loop {
+            assert!(Instant::now() < self.until, "a wallet was never answered");
+            let base = moved.borrow_and_update().base.clone();
+            let mut request = self.http.post(format!("{base}/t/{path}"));
+            if let Some(authorization) = &authorization {
+                request = request.header("authorization", authorization);
+            }
+            let answered = async {
+                let answer = request.send().await.ok()?;
+                let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+                Some((status, headers, answer.json().await.unwrap_or_default()))
+            };
+            match answered.await {
+                Some(answer) => return answer,
+                None => moved.changed().await.unwrap(),
             }
         }
     }
