@@ -2,7 +2,7 @@
 
 /// How much a thread gives way to the others of the process; 19 is the most.
 #[cfg(target_os = "linux")]
-const NICENESS: i32 = 5;
+const NICENESS: i32 = 10;
 
 /// Lowers the priority of this thread, until it ends, where each thread has one of its own. Where that fails, it keeps the
 /// one that it has.
