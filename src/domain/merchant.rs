@@ -186,6 +186,28 @@ pub enum TokenDoor {
     Wallet,
 }
 
+/// The way through which an order is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum Door {
+    /// The host's payment sheet.
+    Sheet,
+    /// Stripe's hosted page.
+    Page,
+    /// An agent's wallet, over HTTP 402.
+    Wallet,
+}
+
+impl From<TokenDoor> for Door {
+    fn from(door: TokenDoor) -> Self {
+        match door {
+            TokenDoor::PaymentSheet => Self::Sheet,
+            TokenDoor::Wallet => Self::Wallet,
+        }
+    }
+}
+
 /// Ways in which a merchant's checkouts can be paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckoutMethod {

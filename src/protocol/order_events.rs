@@ -9,6 +9,7 @@ use super::texts::operator::{last_answer, refund_refusal};
 use crate::domain::address::{Address, Buyer};
 use crate::domain::checkout::model::{OrderChange, PlacedOrder};
 use crate::domain::ids::{OrderEventId, SessionRef};
+use crate::domain::merchant::Door;
 use crate::domain::money::Money;
 use crate::domain::order::{Dispute, Fulfillment, Order, OrderActivity, Refund, RefundState};
 use crate::domain::order_event::{EventKind, OrderEvent};
@@ -128,6 +129,8 @@ struct ToldOrder<'a> {
     id: &'a str,
     checkout_session_id: String,
     payment_intent: &'a str,
+    /// `sheet`, `page` or `wallet`; `null` for an order of an older version.
+    door: Option<Door>,
     permalink_url: &'a str,
     created: String,
     /// ISO 4217 in lower case, as Stripe writes it.
@@ -184,6 +187,7 @@ impl<'a> ToldOrder<'a> {
             id: order.id.as_str(),
             checkout_session_id: paid.to_string(),
             payment_intent: order.payment_intent.as_str(),
+            door: order.door,
             permalink_url: permalink,
             created: order.created.to_string(),
             currency: order.quote.total.currency.code(),

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::address::{Address, Buyer};
 use super::ids::{OrderId, PaymentIntentId, Revision, SessionId};
+use super::merchant::Door;
 use super::pricing::Quote;
 use super::time::Timestamp;
 
@@ -26,6 +27,9 @@ pub struct Order {
     /// The revision that was paid.
     pub revision: Revision,
     pub payment_intent: PaymentIntentId,
+    /// The way through which it was paid; orders of older versions do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub door: Option<Door>,
     /// The quote that was paid.
     pub quote: Quote,
     pub buyer: Buyer,

@@ -346,7 +346,7 @@ fn head(placed: &PlacedOrder, state: OrderState) -> Value {
     json!({
         "id": order.id, "number": placed.number, "session": order.session, "payment_intent": order.payment_intent,
         "created": order.created.to_string(), "permalink_url": placed.permalink, "state": state.into_str(),
-        "total": order.quote.total.minor, "currency": order.quote.total.currency.code(),
+        "total": order.quote.total.minor, "currency": order.quote.total.currency.code(), "door": order.door,
     })
 }
 

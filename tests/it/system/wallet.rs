@@ -10,7 +10,11 @@ use serde_json::{Value, json};
 use stripe_emulator::HoldPoint;
 
 use crate::support::client::{Client, Speaks, california, session_name, total};
-use crate::support::test_gateway::{OTHER_ACCOUNT, OTHER_SHOP, SHOP, SHOP_KEY, TestGateway, usual_shops};
+use crate::support::operator::Operator;
+use crate::support::receiver::{Does, OrderReceiver};
+use crate::support::test_gateway::{
+    OTHER_ACCOUNT, OTHER_SHOP, SHOP, SHOP_KEY, TestGateway, WEBHOOK_SECRET, usual_shops,
+};
 use crate::support::wallet::{authorization, challenge, credential, of_base64};
 use crate::support::{node, python};
 
@@ -357,4 +361,43 @@ async fn the_client_in_python_pays_once() {
     paid_once(&world, &sheet);
     assert_eq!(paid["receipt"]["reference"], world.ledger()[0].payment_intent.as_str());
     assert_eq!(paid["receipt"]["status"], "success");
+}
+
+/// As the admin API lists it, and as the merchant's system hears of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_tells_through_which_door_it_was_paid() {
+    let receiver = OrderReceiver::start(Does::Takes);
+    let mut shops = usual_shops();
+    let file = &mut shops[0].file;
+    *file = file.replace("wallet = false", "wallet = true");
+    let webhook = format!("\n[webhook]\nurl = \"{}\"\nsecret = \"file:events\"\n", receiver.url());
+    file.push_str(&webhook);
+    let mut world = TestGateway::closed(shops);
+    world.put_secret(SHOP, "events", WEBHOOK_SECRET);
+    world.settings.push(("GATEWAY__ORDER_EVENTS__ALLOW_LOOPBACK", "true"));
+    world.start_gateway();
+    let client = world.client(Speaks::Modern);
+
+    let sheet = client.ready_checkout().await;
+    let paid = client.complete(&sheet["id"], &world.token("pm_card_visa", total(&sheet))).await;
+    assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
+    let (_, offered) = payable(&client).await;
+    let wallet = Wallet::of(&world, &offered);
+    assert_eq!(wallet.pays(&wallet.asks().await.challenge(), "pm_card_visa").await.status, 200);
+
+    let operator = Operator::of(&world);
+    let (status, listed) = operator.get(&format!("orders?tenant={SHOP}")).await;
+    assert_eq!(status, 200, "{listed}");
+    let mut doors: Vec<&str> =
+        listed["orders"].as_array().unwrap().iter().map(|order| order["door"].as_str().unwrap()).collect();
+    doors.sort_unstable();
+    assert_eq!(doors, ["sheet", "wallet"]);
+    let mut told: Vec<String> = receiver
+        .received(2)
+        .iter()
+        .map(|event| serde_json::from_str::<Value>(&event.body).unwrap())
+        .map(|event| event["data"]["order"]["door"].as_str().unwrap().to_owned())
+        .collect();
+    told.sort_unstable();
+    assert_eq!(told, ["sheet", "wallet"]);
 }

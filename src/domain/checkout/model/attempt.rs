@@ -6,6 +6,7 @@ use super::notice::Notice;
 use super::token::SharedPaymentToken;
 use crate::domain::address::Address;
 use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, SptHash};
+use crate::domain::merchant::Door;
 use crate::domain::pricing::Quote;
 use crate::domain::retry::Retry;
 use crate::domain::sends::Sends;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub struct AttemptIntent {
     /// Its number within the session.
     pub number: AttemptNumber,
+    pub door: Door,
     /// The payment that Stripe is asked for.
     pub expected: ExpectedPayment,
     pub source: PaymentSource,
@@ -83,6 +85,9 @@ pub struct Attempt {
     pub number: AttemptNumber,
     /// The quote being paid.
     pub quote: Quote,
+    /// The way through which it pays; attempts of older versions do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub door: Option<Door>,
     /// The payment that Stripe is asked for, and that must come back unchanged.
     pub expected: ExpectedPayment,
     /// When it was committed.
@@ -102,6 +107,7 @@ impl Attempt {
     pub(crate) fn of(intent: &AttemptIntent, quote: Quote) -> Self {
         Self {
             number: intent.number,
+            door: Some(intent.door),
             quote,
             expected: intent.expected.clone(),
             started: intent.started,

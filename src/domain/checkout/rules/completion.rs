@@ -14,11 +14,13 @@ pub(crate) fn completed_by(
     intent: &PaymentIntentId,
     context: &Context<'_>,
 ) -> Transition {
+    let attempt = session.state.attempt().filter(|attempt| attempt.number == number);
     let order = Order {
         id: context.moment.order_id(),
         session: session.id.clone(),
         revision: session.revision,
         payment_intent: intent.clone(),
+        door: attempt.and_then(|attempt| attempt.door),
         quote: quote.clone(),
         buyer: session.inputs.buyer.clone(),
         address: session.inputs.address.clone(),

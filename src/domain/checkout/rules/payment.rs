@@ -43,6 +43,7 @@ pub(crate) fn pay(
     };
     let intent = AttemptIntent {
         number,
+        door: payment.door.into(),
         idempotency_key: IdempotencyKey::of(&context.view.tenant(), account, payment.token.hash(), &expected),
         expected,
         source: PaymentSource::Token(payment.token.clone()),

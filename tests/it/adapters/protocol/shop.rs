@@ -10,7 +10,7 @@ use merchant_gateway::domain::checkout::model::{Answer, CheckoutInputs, PlacedOr
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, OrderNumber, Revision, SessionId};
 use merchant_gateway::domain::language::Language;
 use merchant_gateway::domain::merchant::{
-    CheckoutMethod, CheckoutPolicy, Limits, Links, MerchantStatus, MerchantView, PaymentMethod,
+    CheckoutMethod, CheckoutPolicy, Door, Limits, Links, MerchantStatus, MerchantView, PaymentMethod,
     Reconciliation, RiskPolicy, TokenPolicy,
 };
 use merchant_gateway::domain::money::{Money, Rate};
@@ -224,6 +224,7 @@ pub(super) fn charging() -> Session {
         attempt: AttemptNumber(1),
     };
     let attempt = Attempt {
+        door: Some(Door::Sheet),
         number: AttemptNumber(1),
         quote,
         expected,
@@ -261,6 +262,7 @@ pub(super) fn paid() -> Answer {
     let ready = ready();
     let quote = ready.quote().unwrap().clone();
     let order = Order {
+        door: Some(Door::Sheet),
         id: OrderId::from_random(0x00c0_ffee),
         session: ready.id.clone(),
         revision: ready.revision,

@@ -10,7 +10,7 @@ use merchant_gateway::domain::checkout::model::{
 use merchant_gateway::domain::ids::{
     AccountId, AttemptNumber, FlagId, Mode, OrderId, PaymentIntentId, Revision, SessionId, SptHash, Tenant,
 };
-use merchant_gateway::domain::merchant::{RiskPolicy, TokenPolicy};
+use merchant_gateway::domain::merchant::{Door, RiskPolicy, TokenPolicy};
 use merchant_gateway::domain::money::{Currency, Money};
 use merchant_gateway::domain::order::{Order, OrderActivity};
 use merchant_gateway::domain::pricing::{PricingProblem, Quote, QuoteLine, QuoteOption};
@@ -130,6 +130,7 @@ pub(crate) fn in_every_state(number: u128) -> Vec<Session> {
 
 fn under_way(number: u128) -> Attempt {
     Attempt {
+        door: None,
         number: AttemptNumber(1),
         quote: quote(),
         expected: charge(number, 1),
@@ -186,6 +187,7 @@ pub(crate) fn succeeded(number: u128) -> AttemptEnd {
 pub(crate) fn order(session: u128) -> NewOrder {
     NewOrder {
         order: Order {
+            door: Some(Door::Sheet),
             id: OrderId::from_random(session),
             session: session_id(session),
             revision: Revision(3),
