@@ -12,8 +12,10 @@ use super::problem::ProblemType;
 use super::receipt::receipt;
 use super::terms::Terms;
 use crate::domain::checkout::model::{
-    Answer, HostRejection, Notice, Rejection, ShopRejection, ShopperRejection, State, TokenProblem,
+    Answer, HostRejection, NotPayable, Notice, Rejection, ShopRejection, ShopperRejection, State,
+    TokenProblem,
 };
+use crate::domain::merchant::MerchantStatus;
 use crate::keyring::Keyring;
 use crate::protocol::apps::completion::Completion;
 use crate::protocol::rendering::Rendering;
@@ -61,11 +63,12 @@ impl Shop<'_> {
             | State::OpeningStripeCheckout(_)
             | State::ClosingStripeCheckout { .. }
             | State::Frozen { .. } => in_progress(),
-            State::Ready { .. } | State::AwaitingStripeCheckout { .. } => match self.terms(answer) {
-                Some(terms) => self.challenged(&terms, ProblemType::PaymentRequired, &due(&terms)),
-                None => not_payable(
-                    &Wording::for_model().rejection(&Rejection::Shopper(ShopperRejection::QuoteExpired)),
-                ),
+            State::Ready { .. } | State::AwaitingStripeCheckout { .. } => match self.due(answer) {
+                Ok(terms) => {
+                    let said = format!("{} is due for this checkout.", terms.amount);
+                    self.challenged(&terms, ProblemType::PaymentRequired, &said)
+                }
+                Err(obstacle) => self.rejected(None, &obstacle),
             },
             State::Open { problem } => not_payable(&problem.as_ref().map_or_else(
                 || Wording::for_model().rejection(&Rejection::Shopper(ShopperRejection::QuoteExpired)),
@@ -180,9 +183,15 @@ impl Shop<'_> {
         })
     }
 
-    /// What can be paid now.
+    /// What can be paid now, if anything.
     fn terms(&self, answer: &Answer) -> Option<Terms> {
-        let session = &answer.session;
+        self.due(answer).ok()
+    }
+
+    /// What can be paid now; otherwise why a payment would be rejected, so that nobody approves one in vain.
+    fn due(&self, answer: &Answer) -> Result<Terms, Rejection> {
+        let (session, view) = (&answer.session, self.rendering.view);
+        let not_payable = |why| Rejection::Shopper(ShopperRejection::NotPayable(why));
         let quote = match &session.state {
             State::Ready { quote } => quote,
             // The page is closed before a token is charged.
@@ -194,10 +203,25 @@ impl Shop<'_> {
             | State::Frozen { .. }
             | State::Completed { .. }
             | State::Canceled { .. }
-            | State::Expired => return None,
+            | State::Expired => return Err(not_payable(NotPayable::InState(session.state.into_str()))),
         };
-        let terms = Terms::of(session, quote, self.rendering.view, self.base);
-        (terms.expires > self.rendering.now).then_some(terms)
+        let terms = Terms::of(session, quote, view, self.base);
+        if terms.expires <= self.rendering.now {
+            return Err(Rejection::Shopper(ShopperRejection::QuoteExpired));
+        }
+        if session.late_payment().is_some() {
+            return Err(not_payable(NotPayable::PaymentLookedInto));
+        }
+        if !quote.is_sent() && session.inputs.buyer.email.is_none() {
+            return Err(Rejection::Shopper(ShopperRejection::EmailNeeded));
+        }
+        if view.status == MerchantStatus::Suspended {
+            return Err(Rejection::Shop(ShopRejection::Suspended));
+        }
+        if view.payments_off.is_some() {
+            return Err(Rejection::Shop(ShopRejection::PaymentsOff));
+        }
+        Ok(terms)
     }
 
     fn challenged(&self, terms: &Terms, problem: ProblemType, said: &str) -> Reply {
@@ -232,10 +256,6 @@ impl Shop<'_> {
 fn ended(state: &'static str) -> Reply {
     let said = Wording::for_model().rejection(&Rejection::Shopper(ShopperRejection::Ended(state)));
     problem_reply(410, "ended", "Checkout ended", &said)
-}
-
-fn due(terms: &Terms) -> String {
-    format!("{} is due for this checkout.", terms.amount)
 }
 
 fn in_progress() -> Reply {

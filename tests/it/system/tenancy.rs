@@ -43,6 +43,8 @@ struct Held {
     session: String,
     mac: String,
     page_key: String,
+    /// The key of the address at which a wallet pays it.
+    wallet_key: String,
     order: String,
     order_key: String,
     /// What opens the checkout that became the order.
@@ -83,11 +85,14 @@ impl Tenant {
         let (order, order_key) = parts(permalink, "/orders/");
         let sheet = self.ready().await;
         let asked = json!({ "checkout_session_id": sheet["id"] });
+        let shown = self.client.works("get_checkout", asked.clone()).await;
+        let wallet = shown["wallet_payment"]["url"].as_str().unwrap_or_else(|| panic!("no wallet: {shown}"));
+        let wallet_key = wallet.rsplit_once('/').unwrap().1.to_owned();
         let started = self.client.works("start_hosted_checkout", asked).await;
         let (session, page_key) = parts(started["checkout_url"].as_str().unwrap(), "/checkout/");
         let opening = sheet["id"].as_str().unwrap().strip_suffix("_r1").unwrap();
         let mac = opening.strip_prefix(&format!("{session}_")).expect("the same checkout").to_owned();
-        Held { session, mac, page_key, order, order_key, paid: bought["id"].clone() }
+        Held { session, mac, page_key, wallet_key, order, order_key, paid: bought["id"].clone() }
     }
 
     /// Its checkouts, as their holder sees them.
@@ -107,12 +112,17 @@ fn parts(link: &str, before: &str) -> (String, String) {
     (id.to_owned(), key.to_owned())
 }
 
-/// The usual shops, each with a secret of its own for Stripe's webhooks.
+/// The usual shops, each with a secret of its own for Stripe's webhooks, and taking payments from wallets.
 fn shops() -> Vec<Shop> {
     let mut shops = usual_shops();
     for (shop, variable) in shops.iter_mut().zip(VARIABLES) {
         let line = format!("[stripe]\nwebhook_secrets = [\"env:{variable}\"]\n");
-        shop.file = shop.file.replacen("[stripe]\n", &line, 1);
+        shop.file = shop.file.replacen("[stripe]\n", &line, 1).replace("wallet = false\n", "");
+        shop.file = if shop.file.contains("[checkout]\n") {
+            shop.file.replacen("[checkout]\n", "[checkout]\nwallet = true\n", 1)
+        } else {
+            format!("{}\n[checkout]\nwallet = true\n", shop.file)
+        };
     }
     shops
 }

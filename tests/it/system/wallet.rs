@@ -401,3 +401,37 @@ async fn an_order_tells_through_which_door_it_was_paid() {
     told.sort_unstable();
     assert_eq!(told, ["sheet", "wallet"]);
 }
+
+#[tokio::test]
+async fn nobody_is_asked_to_approve_what_cannot_be_paid() {
+    let mut shops = usual_shops();
+    let file = &mut shops[0].file;
+    *file = file.replace("wallet = false", "wallet = true");
+    file.push_str("\n[[products]]\nid = \"gift-note\"\ntitle = \"Note\"\nprice = 1000\nshippable = false\n");
+    let world = TestGateway::of_shops(shops);
+    let client = world.client(Speaks::Modern);
+    // What is not sent needs an address for the mail.
+    let cart =
+        json!({ "items": [{ "id": "gift-note", "quantity": 1 }], "fulfillment_address": california() });
+    let made = client.works("create_checkout", cart).await;
+    let wallet = Wallet::of(&world, &made["wallet_payment"]);
+    let asked = wallet.asks().await;
+    assert_eq!(asked.status, 409, "{asked:?}");
+    assert!(
+        asked.header("www-authenticate").is_none() && asked.body.to_string().contains("mail"),
+        "{asked:?}"
+    );
+    let id = &made["checkout_session"]["id"];
+    let buyer = json!({ "checkout_session_id": id, "buyer": { "email": "ada@example.com" } });
+    client.works("update_checkout", buyer).await;
+    let asked = wallet.asks().await;
+    assert_eq!(asked.status, 402, "{asked:?}");
+
+    let suspended = world.shops[0].file.replace("status = \"active\"", "status = \"suspended\"");
+    world.put_tenant(SHOP, &suspended);
+    world.wait_for("\"tenant_changed\"", 1);
+    let suspended = wallet.pays(&asked.challenge(), "pm_card_visa").await;
+    assert_eq!(suspended.status, 503, "{suspended:?}");
+    assert!(suspended.header("www-authenticate").is_none() && suspended.header("retry-after").is_some());
+    assert!(world.ledger().is_empty());
+}

@@ -13,6 +13,9 @@ use crate::support::test_gateway::{OTHER_SHOP, SHOP, TestGateway};
 const EDIT: &str = "revision=1&email=ada%40example.com&name=Ada+Lovelace&line_one=13+Mill+Lane&city=Los+Angeles\
                     &state=CA&country=US&postal_code=90001";
 
+/// Where a wallet pays; its key is part of the path.
+const WALLET: &str = "/checkout/{session}/wallet/{key}";
+
 /// A way to ask for a page.
 struct Way {
     method: Method,
@@ -31,13 +34,15 @@ const fn posts(path: &'static str, form: &'static str) -> Way {
 }
 
 /// Every way, in an order in which each works for the holder of one unpaid checkout and one order.
-const WAYS: [Way; 8] = [
+const WAYS: [Way; 10] = [
     reads(Method::GET, "/orders/{order}", 200),
     reads(Method::HEAD, "/orders/{order}", 200),
     reads(Method::GET, "/checkout/{session}", 200),
     reads(Method::HEAD, "/checkout/{session}", 200),
     reads(Method::GET, "/checkout/{session}/return", 303),
     reads(Method::HEAD, "/checkout/{session}/return", 303),
+    reads(Method::GET, WALLET, 402),
+    reads(Method::POST, WALLET, 402),
     posts("/checkout/{session}/edit", EDIT),
     posts("/checkout/{session}/pay", "revision=2"),
 ];
@@ -49,11 +54,19 @@ impl Way {
 
     /// What a holder has for it: the id and the key.
     fn of<'a>(&self, held: &'a Held) -> (&'a str, &'a str) {
-        if self.is_of_order() { (&held.order, &held.order_key) } else { (&held.session, &held.page_key) }
+        match self.path {
+            WALLET => (&held.session, &held.wallet_key),
+            _ if self.is_of_order() => (&held.order, &held.order_key),
+            _ => (&held.session, &held.page_key),
+        }
     }
 
     async fn asked(&self, http: &reqwest::Client, base: &str, id: &str, query: &str) -> Reply {
         let path = self.path.replace("{order}", id).replace("{session}", id);
+        let (path, query) = match path.strip_suffix("{key}") {
+            Some(path) => (format!("{path}{}", query.strip_prefix("?key=").unwrap_or_default()), ""),
+            None => (path, query),
+        };
         let mut request = http.request(self.method.clone(), format!("{base}{path}{query}"));
         if let Some(form) = self.form {
             request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
