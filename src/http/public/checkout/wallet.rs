@@ -104,10 +104,9 @@ impl Wallet {
             Ok(answer) if answer.order.is_some() => {
                 self.merchant.limiter().paid(self.id.as_str(), &self.source);
                 // Whose token has paid is stored with the payment: asked again, the checkout tells it.
-                let paid = if answer.repeats_payment { Ok(answer) } else { self.pay(payment).await };
-                self.with_shop(|shop| {
-                    paid.map_or_else(|error| shop.rejected(None, &error), |paid| shop.tried(&paid))
-                })
+                let paid =
+                    if answer.repeats_payment { answer } else { self.pay(payment).await.unwrap_or(answer) };
+                self.with_shop(|shop| shop.tried(&paid))
             }
             Ok(answer) => self.with_shop(|shop| shop.tried(&answer)),
             Err(rejection) => {
