@@ -63,7 +63,7 @@ impl Examine {
             ids: Arc::new(SystemIds),
             fix: self.fix,
             via: self.via,
-            others: report.findings.len(),
+            has_others: !report.findings.is_empty(),
             config,
         };
         let progress = Progress::of(merchants.len());

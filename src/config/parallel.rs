@@ -12,6 +12,9 @@ const WORTH_A_THREAD: usize = 64;
 
 /// The results of some work for each thing, in their order. It may block, and gives way to the threads that answer requests.
 pub(crate) fn in_parallel<T: Sync, R: Send>(things: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    if things.len() <= WORTH_A_THREAD {
+        return things.iter().map(work).collect();
+    }
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let share = things.len().div_ceil(cores).max(WORTH_A_THREAD);
     let work = &work;

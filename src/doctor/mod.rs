@@ -52,8 +52,8 @@ pub struct Doctor {
     pub ids: Arc<dyn Ids>,
     /// Whether what can be put right at Stripe is put right.
     pub fix: bool,
-    /// How many merchants are not looked at, since their files or secrets are not right.
-    pub others: usize,
+    /// Whether there are merchants that are not examined, since their files or secrets are not right.
+    pub has_others: bool,
     /// The address that shops are reached at, in place of the one that their names lead to.
     pub via: Option<SocketAddr>,
 }
@@ -72,7 +72,7 @@ struct Subject<'a> {
 }
 
 impl Doctor {
-    /// Checks the gateway and these merchants. `seen` is told of each merchant that is finished.
+    /// Checks the gateway and these merchants. `seen` is called when a merchant is finished.
     pub async fn examine(
         &self,
         merchants: &[UsableMerchant],
@@ -80,7 +80,7 @@ impl Doctor {
     ) -> Result<Report, NoClient> {
         let mut report = Report::default();
         report.findings.extend(machine::examine(&self.config, self.keyring.as_ref(), self.clock.as_ref()));
-        if merchants.is_empty() && self.others == 0 {
+        if merchants.is_empty() && !self.has_others {
             let found = format!("{} holds no merchant that can be served", self.config.tenants.dir.display());
             report.findings.push(Finding::warn("merchants", found, "add one with tenant new"));
         }

@@ -186,15 +186,14 @@ impl Folder {
     /// merchant need not be served to be removed: its secrets may be missing since the start.
     async fn forget_configs_but(&self, present: &BTreeSet<MerchantId>) {
         let mut told = self.present.lock().await;
-        let is_told = !told.is_empty() && told.is_subset(present);
-        if is_told {
-            told.clone_from(present);
+        let is_any_gone = told.is_empty() || !told.is_subset(present);
+        if is_any_gone
+            && let Err(error) = self.deps.store.remove_served_but(present.iter().cloned().collect()).await
+        {
+            tracing::warn!(cause = %error, "served_tenants_not_kept");
             return;
         }
-        match self.deps.store.remove_served_but(present.iter().cloned().collect()).await {
-            Ok(()) => told.clone_from(present),
-            Err(error) => tracing::warn!(cause = %error, "served_tenants_not_kept"),
-        }
+        told.clone_from(present);
     }
 
     /// Lets what merchants without a file, or with another mode now, have begun end, with their last good

@@ -16,3 +16,5 @@ pub mod due;
 pub mod model;
 mod rules;
 pub mod step;
+
+pub use rules::payable::{can_be_paid, needs_email};

@@ -72,7 +72,7 @@ pub enum ChallengeError {
 }
 
 impl ChallengeError {
-    /// The type of problem that tells it.
+    /// Its type of problem.
     #[must_use]
     pub const fn problem(self) -> ProblemType {
         match self {

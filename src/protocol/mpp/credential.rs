@@ -41,7 +41,7 @@ pub enum CredentialError {
 }
 
 impl CredentialError {
-    /// The type of problem that tells it.
+    /// Its type of problem.
     #[must_use]
     pub const fn problem(self) -> ProblemType {
         match self {

@@ -1,7 +1,7 @@
 //! What is answered to a wallet, in every state of a checkout.
 //!
 //! Invariants: a challenge is sent only where a payment can begin now, never while one is undecided; a receipt is sent
-//! only for a payment that succeeded, to whoever sent its token. Wallets pay again only after a 402, so a checkout that
+//! only for a payment that succeeded, to the sender of its token. Wallets pay again only after a 402, so a checkout that
 //! is paid or undecided never answers one.
 
 use serde_json::json;
@@ -15,7 +15,8 @@ use crate::domain::checkout::model::{
     Answer, HostRejection, NotPayable, Notice, Rejection, ShopRejection, ShopperRejection, State,
     TokenProblem,
 };
-use crate::domain::merchant::MerchantStatus;
+use crate::domain::checkout::{can_be_paid, needs_email};
+use crate::domain::ids::Revision;
 use crate::keyring::Keyring;
 use crate::protocol::apps::completion::Completion;
 use crate::protocol::rendering::Rendering;
@@ -118,8 +119,10 @@ impl Shop<'_> {
             Rejection::Shopper(ShopperRejection::Token(_) | ShopperRejection::TokenUsedElsewhere) => {
                 ProblemType::VerificationFailed
             }
-            // The checkout was changed while the credential was checked.
-            Rejection::Host(HostRejection::StaleRevision { .. }) => ProblemType::InvalidChallenge,
+            // The checkout has changed since the credential was looked at.
+            Rejection::Host(HostRejection::StaleRevision { .. } | HostRejection::RevisionMissing) => {
+                ProblemType::InvalidChallenge
+            }
             Rejection::Shopper(ShopperRejection::Undecided) => return in_progress(),
             Rejection::Shopper(ShopperRejection::Ended(state)) => return ended(state),
             Rejection::Shop(ShopRejection::TooManyPayments | ShopRejection::Busy) => {
@@ -159,12 +162,12 @@ impl Shop<'_> {
         }
     }
 
-    /// Whether a credential answers the checkout as it is now; otherwise the reply.
-    pub fn accepts(&self, answer: &Answer, credential: &Credential) -> Result<(), Reply> {
-        // In every state without terms, the state is the reply; a token that has paid may come again.
-        let Some(terms) = self.terms(answer) else { return Ok(()) };
+    /// The revision that a credential may pay; `None` where the checkout cannot be paid as it is now, so that its challenge
+    /// cannot be checked: its token then begins nothing, and may only be one that pays or has paid. Otherwise the reply.
+    pub fn accepts(&self, answer: &Answer, credential: &Credential) -> Result<Option<Revision>, Reply> {
+        let Some(terms) = self.terms(answer) else { return Ok(None) };
         let Err(error) = credential.challenge.check(&terms, self.rendering.now, self.keyring) else {
-            return Ok(());
+            return Ok(Some(answer.session.revision));
         };
         let problem = error.problem();
         let said = match error {
@@ -188,10 +191,9 @@ impl Shop<'_> {
         self.due(answer).ok()
     }
 
-    /// What can be paid now; otherwise why a payment would be rejected, so that nobody approves one in vain.
+    /// What can be paid now; otherwise why a payment would be rejected, so that a shopper approves none in vain.
     fn due(&self, answer: &Answer) -> Result<Terms, Rejection> {
         let (session, view) = (&answer.session, self.rendering.view);
-        let not_payable = |why| Rejection::Shopper(ShopperRejection::NotPayable(why));
         let quote = match &session.state {
             State::Ready { quote } => quote,
             // The page is closed before a token is charged.
@@ -203,23 +205,18 @@ impl Shop<'_> {
             | State::Frozen { .. }
             | State::Completed { .. }
             | State::Canceled { .. }
-            | State::Expired => return Err(not_payable(NotPayable::InState(session.state.into_str()))),
+            | State::Expired => {
+                let in_state = NotPayable::InState(session.state.into_str());
+                return Err(Rejection::Shopper(ShopperRejection::NotPayable(in_state)));
+            }
         };
+        can_be_paid(session, view, self.rendering.now)?;
+        if needs_email(quote, &session.inputs.buyer) {
+            return Err(Rejection::Shopper(ShopperRejection::EmailNeeded));
+        }
         let terms = Terms::of(session, quote, view, self.base);
         if terms.expires <= self.rendering.now {
             return Err(Rejection::Shopper(ShopperRejection::QuoteExpired));
-        }
-        if session.late_payment().is_some() {
-            return Err(not_payable(NotPayable::PaymentLookedInto));
-        }
-        if !quote.is_sent() && session.inputs.buyer.email.is_none() {
-            return Err(Rejection::Shopper(ShopperRejection::EmailNeeded));
-        }
-        if view.status == MerchantStatus::Suspended {
-            return Err(Rejection::Shop(ShopRejection::Suspended));
-        }
-        if view.payments_off.is_some() {
-            return Err(Rejection::Shop(ShopRejection::PaymentsOff));
         }
         Ok(terms)
     }

@@ -68,10 +68,14 @@ impl Terms {
     }
 }
 
+/// The goods in a few words.
+pub(super) fn goods(quote: &Quote) -> String {
+    let lines = quote.lines.iter().map(|line| format!("{} \u{d7} {}", line.quantity, line.title));
+    lines.collect::<Vec<_>>().join(", ")
+}
+
 fn description(quote: &Quote, view: &MerchantView) -> String {
-    let lines: Vec<String> =
-        quote.lines.iter().map(|line| format!("{} \u{d7} {}", line.quantity, line.title)).collect();
-    let whole = format!("{}: {}", view.name, lines.join(", "));
+    let whole = format!("{}: {}", view.name, goods(quote));
     if whole.chars().count() <= MAX_DESCRIPTION {
         return whole;
     }

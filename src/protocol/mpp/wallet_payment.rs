@@ -5,6 +5,8 @@
 use serde::Serialize;
 
 use super::METHOD;
+use super::terms::goods;
+use crate::domain::checkout::can_be_paid;
 use crate::domain::checkout::model::{Answer, State};
 use crate::domain::ids::Mode;
 use crate::domain::merchant::MerchantView;
@@ -35,10 +37,8 @@ impl WalletPayment {
     pub(crate) fn of(answer: &Answer, rendering: Rendering<'_>) -> Option<Self> {
         let session = &answer.session;
         let State::Ready { quote } = &session.state else { return None };
-        if quote.expires.min(session.expires) <= rendering.now || session.late_payment().is_some() {
-            return None;
-        }
         let view = rendering.view;
+        can_be_paid(session, view, rendering.now).ok()?;
         Some(Self {
             url: answer.wallet_address.clone()?,
             protocol: PROTOCOL,
@@ -62,14 +62,12 @@ impl WalletPayment {
 }
 
 fn purchase_context(quote: &Quote, view: &MerchantView) -> String {
-    let lines: Vec<String> =
-        quote.lines.iter().map(|line| format!("{} \u{d7} {}", line.quantity, line.title)).collect();
     let shipping = quote.chosen().map_or_else(String::new, |option| format!(" Shipping: {}.", option.title));
     format!(
         "One order from the shop {}: {}.{shipping} The total with tax and shipping is {}. The shop charges it once and \
          confirms the order with its number.",
         view.name,
-        lines.join(", "),
+        goods(quote),
         quote.total
     )
 }

@@ -255,6 +255,12 @@ async fn an_undecided_charge_is_never_challenged_again() {
         let asked = wallet.asks().await;
         assert_eq!((asked.status, &asked.body), (202, &json!({ "status": "in_progress" })));
         assert!(asked.header("www-authenticate").is_none() && asked.header("retry-after").is_some());
+        // Another token, with a challenge that nobody issued.
+        let mut forged = challenge.clone();
+        forged["id"] = "forged".into();
+        let other = world.token("pm_card_visa", total(&sheet));
+        let told = wallet.sends(&credential(&forged, &other)).await;
+        assert_eq!((told.status, told.header("www-authenticate")), (202, None), "{told:?}");
         hold.release();
     };
     let (paid, ()) = futures_util::future::join(wallet.sends(&sent), meanwhile).await;

@@ -1,11 +1,14 @@
 //! Whether a session can be paid now, and by whom.
 
+use crate::domain::address::Buyer;
 use crate::domain::checkout::model::{
     Context, HostRejection, NotOffered, NotPayable, Rejection, Session, ShopRejection, ShopperRejection,
     State, StepError,
 };
 use crate::domain::ids::Revision;
-use crate::domain::merchant::{MerchantStatus, PaymentsOff, TokenDoor};
+use crate::domain::merchant::{MerchantStatus, MerchantView, PaymentsOff, TokenDoor};
+use crate::domain::pricing::Quote;
+use crate::domain::time::Timestamp;
 
 /// Why a session in this state accepts no edit, cancellation or payment; `Ok` if the shopper may still change it.
 pub(crate) fn shoppers(session: &Session) -> Result<(), StepError> {
@@ -33,22 +36,29 @@ pub(crate) fn payable(
         return in_this_state;
     }
     seen_revision(session, seen)?;
+    can_be_paid(session, context.view, context.moment.now)?;
+    // Last: a Stripe Checkout is closed only if the payment is possible afterwards.
+    in_this_state
+}
+
+/// Why a session cannot be paid now although its state lets it, whoever pays it and however.
+pub fn can_be_paid(session: &Session, view: &MerchantView, now: Timestamp) -> Result<(), Rejection> {
     if session.late_payment().is_some() {
         // An operator is checking a payment; another one might be the second one.
-        return Err(Rejection::Shopper(ShopperRejection::NotPayable(NotPayable::PaymentLookedInto)).into());
+        return Err(Rejection::Shopper(ShopperRejection::NotPayable(NotPayable::PaymentLookedInto)));
     }
     let Some(quote) = session.quote() else {
-        return Err(Rejection::Shopper(ShopperRejection::NotPayable(unpriced(&session.state))).into());
+        return Err(Rejection::Shopper(ShopperRejection::NotPayable(unpriced(&session.state))));
     };
-    if quote.expires <= context.moment.now {
-        return Err(Rejection::Shopper(ShopperRejection::QuoteExpired).into());
+    if quote.expires <= now {
+        return Err(Rejection::Shopper(ShopperRejection::QuoteExpired));
     }
-    if context.view.status == MerchantStatus::Suspended {
-        return Err(Rejection::Shop(ShopRejection::Suspended).into());
+    if view.status == MerchantStatus::Suspended {
+        return Err(Rejection::Shop(ShopRejection::Suspended));
     }
-    match &context.view.payments_off {
+    match &view.payments_off {
         None => {}
-        Some(PaymentsOff::Unverified) => return Err(Rejection::Shop(ShopRejection::AccountUnknown).into()),
+        Some(PaymentsOff::Unverified) => return Err(Rejection::Shop(ShopRejection::AccountUnknown)),
         Some(
             PaymentsOff::KeyRefused
             | PaymentsOff::NotPermitted { .. }
@@ -57,14 +67,19 @@ pub(crate) fn payable(
             | PaymentsOff::AccountTaken
             | PaymentsOff::Unreconciled
             | PaymentsOff::ClockDiffers,
-        ) => return Err(Rejection::Shop(ShopRejection::PaymentsOff).into()),
+        ) => return Err(Rejection::Shop(ShopRejection::PaymentsOff)),
     }
-    let account = context.view.account.as_ref().ok_or(Rejection::Shop(ShopRejection::AccountUnknown))?;
+    let account = view.account.as_ref().ok_or(Rejection::Shop(ShopRejection::AccountUnknown))?;
     if session.account.as_ref().is_some_and(|pinned| pinned != account) {
-        return Err(Rejection::Shop(ShopRejection::AccountUnknown).into());
+        return Err(Rejection::Shop(ShopRejection::AccountUnknown));
     }
-    // Last: a Stripe Checkout is closed only if the payment is possible afterwards.
-    in_this_state
+    Ok(())
+}
+
+/// Whether the buyer's mail address is missing: goods that are not sent go there.
+#[must_use]
+pub fn needs_email(quote: &Quote, buyer: &Buyer) -> bool {
+    !quote.is_sent() && buyer.email.is_none()
 }
 
 /// Whether a payment names the present revision.

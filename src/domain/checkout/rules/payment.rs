@@ -1,6 +1,6 @@
 //! Begins a payment with a token.
 
-use super::payable::{payable, takes_tokens};
+use super::payable::{needs_email, payable, takes_tokens};
 use crate::domain::checkout::model::{
     Attempt, AttemptIntent, AttemptMove, Charging, Context, Effect, ExpectedPayment, IdempotencyKey, Payment,
     PaymentSource, Phase, Rejection, Session, ShopRejection, ShopperRejection, State, StepError, TokenFacts,
@@ -30,7 +30,7 @@ pub(crate) fn pay(
     facts.check(context.view.mode, session.tokens, quote.total, now).map_err(Rejection::from)?;
     // The payer's data overrides data given earlier.
     let buyer = payment.buyer.clone().or(session.inputs.buyer.clone());
-    if !quote.is_sent() && buyer.email.is_none() {
+    if needs_email(quote, &buyer) {
         return Err(Rejection::Shopper(ShopperRejection::EmailNeeded).into());
     }
 

@@ -91,15 +91,12 @@ impl Wallet {
             Err(error) => return self.with_shop(|shop| shop.malformed(present, error)),
             Ok(Some(credential)) => credential,
         };
-        if let Err(reply) = self.with_shop(|shop| shop.accepts(present, &credential)) {
-            return reply;
-        }
-        let payment = Payment {
-            door: TokenDoor::Wallet,
-            revision: Some(present.session.revision),
-            token: credential.token,
-            buyer: Buyer::default(),
+        let revision = match self.with_shop(|shop| shop.accepts(present, &credential)) {
+            Ok(revision) => revision,
+            Err(reply) => return reply,
         };
+        let (door, buyer) = (TokenDoor::Wallet, Buyer::default());
+        let payment = Payment { door, revision, token: credential.token, buyer };
         match self.pay(payment.clone()).await {
             Ok(answer) if answer.order.is_some() => {
                 self.merchant.limiter().paid(self.id.as_str(), &self.source);

@@ -171,7 +171,16 @@ impl Shopper {
             }
         };
         let sheet = &made["checkout_session"];
-        let path = made["wallet_payment"]["url"].as_str().unwrap().split_once("/t/").unwrap().1;
+        // After a start nothing can be paid until the account is known.
+        let mut shown = made.clone();
+        while shown["wallet_payment"].is_null() {
+            if self.gave_way(order.merchant, &sheet["id"]).await {
+                return Bought::new(order, sheet, 0, None);
+            }
+            let asked = json!({ "checkout_session_id": sheet["id"] });
+            shown = self.call(order.merchant, "get_checkout", &asked).await["structuredContent"].clone();
+        }
+        let path = shown["wallet_payment"]["url"].as_str().unwrap().split_once("/t/").unwrap().1;
         let mut declined = 0;
         for token in tokens {
             loop {
