@@ -17,7 +17,8 @@ use crate::domain::checkout::model::{
     Answer, Command, Patch, PlacedOrder, Rejection, ShopRejection, ShopperRejection, State,
 };
 use crate::domain::ids::{AccountId, FlagId, OrderEventId, OrderId, SessionId, Tenant};
-use crate::domain::merchant::{MerchantView, TokenDoor};
+use crate::domain::merchant::MerchantView;
+use crate::domain::origin::{Host, TokenDoor};
 use crate::domain::time::Timestamp;
 use crate::limiter::{MerchantLimiter, Source};
 use crate::payments::cart_expiry::{ExpiredCarts, expire_carts};
@@ -108,12 +109,12 @@ impl MerchantHandle {
     }
 
     /// Begins a checkout, if there is room for one.
-    pub async fn create(&self, patch: Patch) -> Result<Box<Answer>, Rejection> {
+    pub async fn create(&self, patch: Patch, host: Option<Host>) -> Result<Box<Answer>, Rejection> {
         if self.deps.disk.is_low() {
             return Err(Rejection::Shop(ShopRejection::NoRoom));
         }
         let id = SessionId::from_random(self.deps.ids.random_id());
-        self.ask(&id, Command::Create(patch)).await
+        self.ask(&id, Command::Create { patch, host }).await
     }
 
     /// Sends a command to a checkout and waits for the reply, at most 20 seconds. After that a payment continues, and
@@ -321,7 +322,7 @@ impl MerchantHandle {
             Command::Update { .. } | Command::Cancel | Command::Decide(_) => {
                 return Err(Rejection::Shopper(ShopperRejection::Undecided));
             }
-            Command::Create(_) | Command::CheckStripe(_) => return Err(late(command)),
+            Command::Create { .. } | Command::CheckStripe(_) => return Err(late(command)),
         };
         let reading = tokio::time::timeout(LAST_READ, self.deps.store.load(self.tenant(), id, None));
         let Ok(Ok(loaded)) = reading.await else {
@@ -361,7 +362,7 @@ fn after_actor_failure(command: &Command, rejection: Rejection) -> Rejection {
         Command::Complete(_) | Command::OpenStripeCheckout { .. } => {
             Rejection::Shopper(ShopperRejection::Undecided)
         }
-        Command::Create(_)
+        Command::Create { .. }
         | Command::Update { .. }
         | Command::Cancel
         | Command::Read

@@ -290,6 +290,7 @@ impl SessionActor {
         let frozen = frozen_because(&change.session.state);
         let flagged: Vec<String> = change.flags.iter().map(|flag| flag.intent.to_string()).collect();
         let unopened = page_not_opened(&change);
+        let placed = change.order.clone();
         let next_try = change.session.undecided_attempt().and(change.due_at);
         let deps = Arc::clone(&self.deps);
         let merchant = self.merchant.load_full();
@@ -304,6 +305,9 @@ impl SessionActor {
                     actor.absent = false;
                     let next_try = next_try.map(tracing::field::display);
                     tracing::info!(%merchant, %session, state, revision, next_try, "session_committed");
+                    if let Some(order) = &placed {
+                        commit::log_placed(merchant, order);
+                    }
                     if let Some((reason, intent)) = &frozen {
                         let reason = reason.into_str();
                         tracing::error!(%merchant, %session, reason, intent, "session_waits_for_an_operator");

@@ -14,6 +14,7 @@ use super::channels::ChatGptSettings;
 use super::ids::{AccountId, MerchantId, Mode, NetworkId, Tenant};
 use super::language::Language;
 use super::money::{Currency, Money};
+use super::origin::{AgentRules, TokenDoor};
 use super::shipping::ShippingRule;
 use super::tax::TaxRule;
 use super::time::{Span, Timestamp};
@@ -146,6 +147,8 @@ pub struct CheckoutPolicy {
     pub method: CheckoutMethod,
     /// Whether an agent's wallet may pay, over HTTP 402.
     pub wallet: bool,
+    /// Whose payments by token are taken.
+    pub agents: AgentRules,
     /// The highest total of one checkout.
     pub max_total: Option<Money>,
     /// The countries that it sells to.
@@ -174,37 +177,6 @@ impl CheckoutPolicy {
     #[must_use]
     pub fn receipt_email_of(&self, buyer: &Buyer) -> Option<String> {
         buyer.email.clone().filter(|_| self.receipt_email)
-    }
-}
-
-/// Where a token comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenDoor {
-    /// The host's payment sheet.
-    PaymentSheet,
-    /// An agent's wallet, over HTTP 402.
-    Wallet,
-}
-
-/// The way through which an order is paid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case", const_into_str)]
-pub enum Door {
-    /// The host's payment sheet.
-    Sheet,
-    /// Stripe's hosted page.
-    Page,
-    /// An agent's wallet, over HTTP 402.
-    Wallet,
-}
-
-impl From<TokenDoor> for Door {
-    fn from(door: TokenDoor) -> Self {
-        match door {
-            TokenDoor::PaymentSheet => Self::Sheet,
-            TokenDoor::Wallet => Self::Wallet,
-        }
     }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! Reading order: [`money`] and [`ids`]; then the products ([`catalog`]), the destinations ([`address`],
 //! [`shipping`], [`tax`]) and the seller ([`merchant`]); [`cart`] and [`pricing`] turn a request into a quote;
-//! [`checkout`] turns the quote into a paid [`order`], and [`order_event`]s notify the merchant of it. A
+//! [`checkout`] turns the quote into a paid [`order`] with its [`origin`], and [`order_event`]s notify the merchant. A
 //! [`stripe_event`] reports that something may have changed at Stripe.
 
 pub mod address;
@@ -20,6 +20,7 @@ pub mod merchant;
 pub mod money;
 pub mod order;
 pub mod order_event;
+pub mod origin;
 pub mod places;
 mod postal_codes;
 pub mod pricing;
@@ -29,5 +30,6 @@ pub mod sends;
 pub mod shipping;
 pub mod stripe_event;
 pub mod tax;
+pub mod text;
 pub mod time;
 mod words;

@@ -7,7 +7,7 @@ use super::sealed_token::seal;
 use crate::domain::checkout::model::{
     AttemptIntent, AttemptMove, Change, NewOrder, PaymentSource, RefundIntent,
 };
-use crate::domain::ids::OrderEventId;
+use crate::domain::ids::{MerchantId, OrderEventId};
 use crate::domain::merchant::MerchantView;
 use crate::domain::order::Order;
 use crate::domain::order_event::OrderEvent;
@@ -139,6 +139,22 @@ pub(crate) fn rendered(
         now: order.created,
     };
     completion(order, permalink, rendering)
+}
+
+/// Logs a new order, and where it comes from.
+pub(crate) fn log_placed(merchant: &MerchantId, order: &Order) {
+    let (host, agent) = (order.host.as_ref(), order.agent.as_ref());
+    tracing::info!(
+        %merchant,
+        session = %order.session,
+        order = %order.id,
+        door = order.door.map(|door| door.into_str()),
+        client = host.map(|host| host.name.as_str()),
+        client_version = host.and_then(|host| host.version.as_deref()),
+        user_agent = agent.and_then(|agent| agent.user_agent.as_deref()),
+        agent_profile = agent.and_then(|agent| agent.profile.as_deref()),
+        "order_placed"
+    );
 }
 
 /// The notification to the merchant of a new order.

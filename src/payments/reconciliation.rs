@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::commit::prepare;
+use super::commit::{log_placed, prepare};
 use super::dependencies::Dependencies;
 use super::merchant_state::MerchantState;
 use crate::domain::address::Buyer;
@@ -332,12 +332,18 @@ impl Reading<'_> {
             let view = merchant.view.load_full();
             let context = Context { view: &view, moment: deps.moment() };
             let Some(change) = change_of(&loaded, event.clone(), &context) else { return Ok(()) };
+            let placed = change.order.clone();
             let committed = match prepare(deps, merchant, change) {
                 Ok(commit) => deps.store.commit(commit).await,
                 Err(error) => Err(error.into()),
             };
             match committed {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    if let Some(order) = &placed {
+                        log_placed(&merchant.tenant.merchant, order);
+                    }
+                    return Ok(());
+                }
                 Err(CommitError::Conflict | CommitError::TokenUsed) => {}
                 Err(CommitError::Store(error)) => return Err(error.into()),
             }

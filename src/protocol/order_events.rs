@@ -9,10 +9,10 @@ use super::texts::operator::{last_answer, refund_refusal};
 use crate::domain::address::{Address, Buyer};
 use crate::domain::checkout::model::{OrderChange, PlacedOrder};
 use crate::domain::ids::{OrderEventId, SessionRef};
-use crate::domain::merchant::Door;
 use crate::domain::money::Money;
 use crate::domain::order::{Dispute, Fulfillment, Order, OrderActivity, Refund, RefundState};
 use crate::domain::order_event::{EventKind, OrderEvent};
+use crate::domain::origin::{Agent, Door, Host};
 use crate::domain::pricing::{Quote, QuoteLine, QuoteOption};
 use crate::domain::time::Timestamp;
 
@@ -131,6 +131,10 @@ struct ToldOrder<'a> {
     payment_intent: &'a str,
     /// `sheet`, `page` or `wallet`; `null` for an order of an older version.
     door: Option<Door>,
+    /// The program in which its checkout began; `null` if that did not name itself.
+    host: Option<&'a Host>,
+    /// Who sent the token that paid it; `null` if nothing is known of it, and for a payment on Stripe's page.
+    agent: Option<&'a Agent>,
     permalink_url: &'a str,
     created: String,
     /// ISO 4217 in lower case, as Stripe writes it.
@@ -188,6 +192,8 @@ impl<'a> ToldOrder<'a> {
             checkout_session_id: paid.to_string(),
             payment_intent: order.payment_intent.as_str(),
             door: order.door,
+            host: order.host.as_ref(),
+            agent: order.agent.as_ref(),
             permalink_url: permalink,
             created: order.created.to_string(),
             currency: order.quote.total.currency.code(),

@@ -106,6 +106,14 @@ pub(super) struct GrantedToken {
     usage_details: Option<UsageDetails>,
     #[serde(default)]
     risk_details: Option<RiskDetails>,
+    #[serde(default)]
+    agent_details: Option<AgentDetails>,
+}
+
+#[derive(Debug, Deserialize)]
+struct AgentDetails {
+    #[serde(default)]
+    network_business_profile: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -166,6 +174,10 @@ impl GrantedToken {
                 .map(Timestamp::from_seconds),
             remaining,
             block_recommended: insights.is_some_and(|insights| insights.values().flatten().any(block)),
+            agent_profile: self
+                .agent_details
+                .as_ref()
+                .and_then(|agent| agent.network_business_profile.clone()),
         })
     }
 

@@ -362,6 +362,7 @@ mod tests {
             expires: None,
             remaining: None,
             block_recommended: false,
+            agent_profile: None,
         };
         for (deactivated, maybe_consumed) in [
             (None, false),

@@ -92,6 +92,16 @@ mod tests {
     }
 
     #[test]
+    fn the_agent_that_granted_a_token_is_named_if_stripe_names_it() {
+        let named = |details: serde_json::Value| facts(&[("agent_details", details)]).unwrap().agent_profile;
+        let link = serde_json::json!({ "network_business_profile": "profile_link" });
+        assert_eq!(named(link).as_deref(), Some("profile_link"));
+        assert_eq!(named(serde_json::json!({ "network_business_profile": null })), None);
+        assert_eq!(named(serde_json::json!(null)), None);
+        assert_eq!(facts(&[]).unwrap().agent_profile, None);
+    }
+
+    #[test]
     fn what_was_captured_is_taken_off_a_tokens_limit() {
         let usd = |minor| Money::new(minor, "usd".parse().unwrap());
         let remaining = |captured: serde_json::Value| {

@@ -70,8 +70,7 @@ fn succeeded(harness: &DriverHarness) -> Observation {
 #[test]
 fn a_session_is_priced_as_soon_as_its_address_is_known() {
     let mut harness = DriverHarness::default();
-    let created =
-        harness.ask(Command::Create(Patch { cart: Some(shop::cart("mug", 2)), ..Patch::default() }));
+    let created = harness.ask(shop::create(Patch { cart: Some(shop::cart("mug", 2)), ..Patch::default() }));
     let answer = harness.answer(created).unwrap();
     assert_eq!(answer.session.state, State::Open { problem: Some(PricingProblem::AddressNeeded) });
 
@@ -144,7 +143,7 @@ fn a_canceled_session_is_reported_in_full_for_a_day() {
 fn made_up_items_and_unknown_options_are_told_apart() {
     let mut harness = DriverHarness::default();
     let created =
-        harness.ask(Command::Create(Patch { cart: Some(shop::cart("teapot", 1)), ..Patch::default() }));
+        harness.ask(shop::create(Patch { cart: Some(shop::cart("teapot", 1)), ..Patch::default() }));
     assert!(
         matches!(harness.answer(created).unwrap_err(), Rejection::Shopper(ShopperRejection::UnknownItem(item)) if item.as_str() == "teapot")
     );

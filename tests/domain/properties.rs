@@ -14,8 +14,8 @@ use merchant_gateway::domain::checkout::model::{
 use merchant_gateway::domain::checkout::step::begin;
 use merchant_gateway::domain::checkout::step::step;
 use merchant_gateway::domain::ids::{AttemptNumber, Revision, SessionId};
-use merchant_gateway::domain::merchant::TokenDoor;
 use merchant_gateway::domain::money::Money;
+use merchant_gateway::domain::origin::TokenDoor;
 use merchant_gateway::domain::time::{Span, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -179,11 +179,18 @@ fn event(caller_event: &CallerEvent, session: &Session, now: Timestamp) -> Event
                 expires: None,
                 remaining: Some(Money::new(minor, total.currency)),
                 block_recommended: false,
+                agent_profile: None,
             };
             let token = format!("spt_token000{token}").parse().unwrap();
             let buyer = Buyer::default();
             Event::Paid {
-                payment: Payment { door: TokenDoor::PaymentSheet, revision: Some(revision), token, buyer },
+                payment: Payment {
+                    door: TokenDoor::PaymentSheet,
+                    user_agent: None,
+                    revision: Some(revision),
+                    token,
+                    buyer,
+                },
                 facts,
             }
         }
@@ -251,7 +258,7 @@ proptest! {
         let mut now = Timestamp::from_seconds(1_800_000_000);
         let moment = |now, random| Moment { now, jitter: 0.5, random, webhooks_arrive: false };
         let context = Context { view: &view, moment: moment(now, 0) };
-        let mut session = begin(SessionId::from_random(1), shop::two_mugs(), &context).unwrap();
+        let mut session = begin(SessionId::from_random(1), shop::two_mugs(), None, &context).unwrap();
         let mut written = Written::default();
         for (number, (caller_event, seconds)) in inputs.iter().enumerate() {
             now = now + Span::seconds(*seconds);

@@ -173,7 +173,7 @@ fn a_restored_session_paid_for_something_else_is_canceled() {
         is_given_up(&payment(&harness, &seen));
     }
     let mut open = DriverHarness::default();
-    open.ask(Command::Create(merchant_gateway::domain::checkout::model::Patch {
+    open.ask(shop::create(merchant_gateway::domain::checkout::model::Patch {
         address: None,
         ..shop::two_mugs()
     }));

@@ -14,7 +14,8 @@ use merchant_gateway::domain::checkout::model::{
 use merchant_gateway::domain::ids::{
     AttemptNumber, OrderNumber, PaymentIntentId, Revision, SessionId, SptHash,
 };
-use merchant_gateway::domain::merchant::{MerchantView, TokenDoor};
+use merchant_gateway::domain::merchant::MerchantView;
+use merchant_gateway::domain::origin::TokenDoor;
 use merchant_gateway::domain::time::{Span, Timestamp};
 
 use super::shop;
@@ -104,7 +105,7 @@ impl DriverHarness {
     /// A session with a quote of 43.61 USD.
     pub fn ready() -> Self {
         let mut harness = Self::default();
-        let created = harness.ask(Command::Create(shop::two_mugs()));
+        let created = harness.ask(shop::create(shop::two_mugs()));
         harness.answer(created).unwrap();
         harness
     }
@@ -152,7 +153,13 @@ impl DriverHarness {
 
     pub fn pay_through(&mut self, door: TokenDoor, token: &str, revision: Option<Revision>) -> RequestId {
         let buyer = merchant_gateway::domain::address::Buyer::default();
-        self.ask(Command::Complete(Payment { door, revision, token: token.parse().unwrap(), buyer }))
+        self.ask(Command::Complete(Payment {
+            door,
+            user_agent: None,
+            revision,
+            token: token.parse().unwrap(),
+            buyer,
+        }))
     }
 
     pub fn update(&mut self, patch: Patch) -> RequestId {
@@ -176,6 +183,7 @@ impl DriverHarness {
             expires: None,
             remaining: Some(quote.total),
             block_recommended: false,
+            agent_profile: None,
         }
     }
 

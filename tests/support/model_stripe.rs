@@ -305,6 +305,7 @@ impl ModelStripe {
             expires: Some(token.expires),
             remaining: Some(Money::new(left, token.limit.currency)),
             block_recommended: false,
+            agent_profile: None,
         })
     }
 

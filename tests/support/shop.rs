@@ -6,13 +6,14 @@ use merchant_gateway::domain::address::Address;
 use merchant_gateway::domain::cart::{Cart, CartLine};
 use merchant_gateway::domain::catalog::{Catalog, Product, Variant};
 use merchant_gateway::domain::channels::{Brand, ChatGptSettings, ContractVersion, MethodsForm};
-use merchant_gateway::domain::checkout::model::Patch;
+use merchant_gateway::domain::checkout::model::{Command, Patch};
 use merchant_gateway::domain::language::Language;
 use merchant_gateway::domain::merchant::{
     CheckoutMethod, CheckoutPolicy, Limits, Links, MerchantStatus, MerchantView, PaymentMethod,
     Reconciliation, RiskPolicy, TokenPolicy,
 };
 use merchant_gateway::domain::money::{Currency, Money, Rate};
+use merchant_gateway::domain::origin::AgentRules;
 use merchant_gateway::domain::shipping::ShippingRule;
 use merchant_gateway::domain::tax::{FixedTax, RegionRate, TaxRule};
 use merchant_gateway::domain::time::{Span, Timestamp};
@@ -43,6 +44,7 @@ pub fn view() -> MerchantView {
         checkout: CheckoutPolicy {
             method: CheckoutMethod::Auto,
             wallet: true,
+            agents: AgentRules::default(),
             max_total: Some(dollars(200_000)),
             countries: vec!["US".parse().unwrap()],
             tokens: TokenPolicy { allow_larger: false, risk: RiskPolicy::BlockOnRecommendation },
@@ -138,6 +140,11 @@ pub fn address(state: &str) -> Address {
 /// Two mugs to California: 36.00 + 2.61 tax + 5.00 shipping = 43.61.
 pub fn two_mugs() -> Patch {
     Patch { cart: Some(cart("mug", 2)), address: Some(address("CA")), ..Patch::default() }
+}
+
+/// Begins a checkout, in a host that does not name itself.
+pub fn create(patch: Patch) -> Command {
+    Command::Create { patch, host: None }
 }
 
 pub fn cart(item: &str, quantity: u32) -> Cart {

@@ -1,9 +1,11 @@
 //! `[checkout]` and `[limits]`: the rules of checkouts, and the limits on calls to the shop.
 
 use super::values::{Amounts, countries, whole};
-use crate::config::document::Section;
+use crate::config::diagnostic::quoted;
+use crate::config::document::{Field, Section};
 use crate::domain::address::CountryCode;
 use crate::domain::merchant::{CheckoutMethod, CheckoutPolicy, Limits, RiskPolicy, TokenPolicy};
+use crate::domain::origin::{AgentName, AgentRules};
 use crate::domain::time::Span;
 
 const QUOTE_MINUTES: i64 = 15;
@@ -33,6 +35,7 @@ pub(super) fn read(root: &Section<'_>, amounts: Amounts) -> CheckoutPolicy {
     let words = [("off", RiskPolicy::Off), ("block_on_recommendation", RiskPolicy::BlockOnRecommendation)];
     let risk = section.field("risk").and_then(|field| field.choice(&words));
     let wallet = section.field("wallet").and_then(|field| field.switch()).unwrap_or(false);
+    let agents = agents(section.section("agents"));
     let quote = section.field("quote_ttl_minutes").and_then(|field| whole(&field, 1..=LONGEST_QUOTE));
     let quote = quote.unwrap_or(if wallet { WALLET_QUOTE_MINUTES } else { QUOTE_MINUTES });
     let session =
@@ -42,6 +45,7 @@ pub(super) fn read(root: &Section<'_>, amounts: Amounts) -> CheckoutPolicy {
     CheckoutPolicy {
         method: method.unwrap_or(CheckoutMethod::Auto),
         wallet,
+        agents,
         max_total,
         countries: sold_to,
         tokens: TokenPolicy {
@@ -52,6 +56,44 @@ pub(super) fn read(root: &Section<'_>, amounts: Amounts) -> CheckoutPolicy {
         quote_ttl: Span::minutes(quote),
         session_ttl: Span::minutes(session),
     }
+}
+
+/// The most agents in a list: far more than there are.
+const MOST_AGENTS: usize = 100;
+
+/// The longest name of an agent, in characters.
+const LONGEST_AGENT: usize = 100;
+
+/// Reads `[checkout.agents]`, in which each list has a default.
+fn agents(section: Section<'_>) -> AgentRules {
+    let named = |key: &'static str| {
+        let Some(field) = section.field(key) else { return Vec::new() };
+        let items = field.items("write a list of agents in square brackets");
+        if items.len() > MOST_AGENTS {
+            section.too_many(key, items.len(), MOST_AGENTS);
+        }
+        items.iter().take(MOST_AGENTS).filter_map(agent).collect()
+    };
+    let (allow, refuse) = (named("allow"), named("refuse"));
+    section.finish();
+    AgentRules { allow, refuse }
+}
+
+/// A Stripe profile, or the name of a program (RFC 9110, 5.6.2: a token).
+fn agent(field: &Field<'_>) -> Option<AgentName> {
+    const REMEDY: &str =
+        "write a Stripe profile such as \"profile_…\", or a program's name such as \"link-cli\"";
+    let text = field.text_or(REMEDY)?;
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if text.is_empty() || text.len() > LONGEST_AGENT || !text.bytes().all(is_token) {
+        field.refuse(format!("is {}, which names no agent", quoted(text)), REMEDY);
+        return None;
+    }
+    Some(if text.starts_with("profile_") {
+        AgentName::Profile(text.to_owned())
+    } else {
+        AgentName::Program(text.to_owned())
+    })
 }
 
 fn default_countries() -> Vec<CountryCode> {

@@ -8,6 +8,7 @@ use crate::config::diagnostic::quoted;
 use crate::config::document::{Field, Section};
 use crate::domain::catalog::{Product, Variant};
 use crate::domain::money::Money;
+use crate::domain::text::is_hidden;
 
 const MOST_PRODUCTS: usize = 10_000;
 const MOST_VARIANTS: usize = 200;
@@ -207,10 +208,7 @@ fn read_options(section: &Section<'_>) -> Vec<(String, String)> {
     let mut read = Vec::new();
     for (axis, field) in entries {
         let Some(value) = line(&field, LABEL) else { continue };
-        if axis.trim().is_empty()
-            || axis.chars().count() > LABEL
-            || axis.chars().any(super::values::is_hidden)
-        {
+        if axis.trim().is_empty() || axis.chars().count() > LABEL || axis.chars().any(is_hidden) {
             field
                 .refuse("has a name that cannot be shown", "name the option by a short word, such as Weight");
             continue;

@@ -16,6 +16,7 @@ use crate::domain::address::CountryCode;
 use crate::domain::ids::{IdError, Mode};
 use crate::domain::money::{Currency, Money, MoneyError};
 use crate::domain::places;
+use crate::domain::text::is_hidden;
 
 /// A text on one line.
 pub(super) fn line(field: &Field<'_>, most: usize) -> Option<String> {
@@ -51,17 +52,6 @@ fn harmless<'d>(field: &Field<'d>, most: usize, also: &[char]) -> Option<&'d str
         return None;
     }
     Some(text)
-}
-
-/// Control, bidirectional, zero-width and filler characters, and those that only tag others (Unicode 16, `Cc`, most
-/// of `Cf`, line separators, Hangul fillers, variation selectors except the two that select emoji or text).
-pub(super) fn is_hidden(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
-            | '\u{fe00}'..='\u{fe0d}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
-            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// A whole number within bounds.
@@ -306,18 +296,6 @@ fn warn_of_major_units(field: &Field<'_>, amount: Money) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn characters_that_hide_text_are_told_from_those_that_are_text() {
-        for hidden in
-            ['\u{0}', '\n', '\u{1b}', '\u{200b}', '\u{200d}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{e0041}']
-        {
-            assert!(is_hidden(hidden), "{:x}", u32::from(hidden));
-        }
-        for shown in ['a', 'é', ' ', '\u{a0}', '咖', '☕', '\u{fe0f}', '–', '\u{301}'] {
-            assert!(!is_hidden(shown), "{:x}", u32::from(shown));
-        }
-    }
 
     #[test]
     fn a_decimal_price_is_answered_with_its_minor_units() {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::address::{Address, Buyer};
 use super::ids::{OrderId, PaymentIntentId, Revision, SessionId};
-use super::merchant::Door;
+use super::origin::{Agent, Door, Host};
 use super::pricing::Quote;
 use super::time::Timestamp;
 
@@ -30,6 +30,12 @@ pub struct Order {
     /// The way through which it was paid; orders of older versions do not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub door: Option<Door>,
+    /// The host in which its checkout began, where that named itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Host>,
+    /// Who sent the token that paid it, as far as it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Agent>,
     /// The quote that was paid.
     pub quote: Quote,
     pub buyer: Buyer,

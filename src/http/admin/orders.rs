@@ -347,6 +347,7 @@ fn head(placed: &PlacedOrder, state: OrderState) -> Value {
         "id": order.id, "number": placed.number, "session": order.session, "payment_intent": order.payment_intent,
         "created": order.created.to_string(), "permalink_url": placed.permalink, "state": state.into_str(),
         "total": order.quote.total.minor, "currency": order.quote.total.currency.code(), "door": order.door,
+        "host": order.host, "agent": order.agent,
     })
 }
 

@@ -140,7 +140,7 @@ fn budget<'a>(merchant: &MerchantHandle, call: &'a ToolCall) -> Budget<'a> {
     let ToolCall::Session(call) = call else { return Budget::Request };
     match (&call.target, &call.command) {
         // An item that is not sold begins no checkout.
-        (Target::New, Command::Create(Patch { cart: Some(cart), .. }))
+        (Target::New, Command::Create { patch: Patch { cart: Some(cart), .. }, .. })
             if merchant.view().sells_all_of(cart) =>
         {
             Budget::Checkout
@@ -187,8 +187,8 @@ async fn run(
     source: Source,
 ) -> CallOutcome {
     let answered = match (&target, command) {
-        (Target::New, Command::Create(patch)) => {
-            let created = merchant.create(patch).await;
+        (Target::New, Command::Create { patch, host }) => {
+            let created = merchant.create(patch, host).await;
             if let Ok(answer) = &created {
                 merchant.limiter().began(answer.session.id.as_str(), &source);
             }

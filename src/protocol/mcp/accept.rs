@@ -7,16 +7,16 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::caller::{Caller, Client, Hints};
+use super::caller::{Caller, Hints};
 use super::era::{Era, Version, names_modern};
 use super::fault::{Fault, clip};
-use super::headers::{self, HeaderValue, Headers, Parts, VERSION};
+use super::headers::{self, HeaderValue, Headers, Parts, USER_AGENT, VERSION};
 use super::message::{self, Envelope, MessageKind, StrictError};
 use super::method::Method;
 use super::negotiation::{VersionNegotiation, legacy_version};
 use super::response::{Ended, Response, Why};
 use super::result_meta::{Cache, tail};
-use super::tools::{self, CallOutcome, ToolCall, ToolName, ToolResult};
+use super::tools::{self, CallOutcome, Sender, ToolCall, ToolName, ToolResult};
 use super::{discovery, resources};
 use crate::domain::merchant::MerchantView;
 use crate::domain::time::Timestamp;
@@ -66,12 +66,6 @@ impl ReplyContext {
     #[must_use]
     pub const fn era(&self) -> Era {
         self.caller.era()
-    }
-
-    /// The client, if it names itself.
-    #[must_use]
-    pub const fn client(&self) -> Option<&Client> {
-        self.caller.client()
     }
 
     /// The shopper, anonymous and forgeable: for the per-shopper limit.
@@ -148,7 +142,7 @@ fn refuse(caller: Caller, fault: &Fault) -> Accepted {
     Accepted::Reply(Response::error(caller.era, caller.id(), fault), Box::new(caller))
 }
 
-/// The caller as far as the version header shows it: for unreadable messages, and for notifications.
+/// The caller as far as the headers show it: for unreadable messages, and for notifications.
 fn by_header(headers: &dyn Headers) -> Caller {
     let named = match headers.get(VERSION) {
         HeaderValue::Text(text) => Some(headers::trim(text)),
@@ -156,7 +150,11 @@ fn by_header(headers: &dyn Headers) -> Caller {
     };
     let version = named.and_then(Version::find).unwrap_or(Version::UNNAMED);
     let era = if named.is_some_and(names_modern) { Era::Modern } else { version.era() };
-    Caller::unknown(era, version)
+    let user_agent = match headers.get(USER_AGENT) {
+        HeaderValue::Text(text) => Some(text.to_owned()),
+        HeaderValue::Absent | HeaderValue::Unusable => None,
+    };
+    Caller { user_agent, ..Caller::unknown(era, version) }
 }
 
 /// Answers every `notifications/…` with 202: 2026-07-28 defines none over HTTP and no header rules for them, and the
@@ -300,7 +298,8 @@ fn call(asked: ParsedRequest<'_>, mut params: Map<String, Value>) -> Accepted {
             return refuse(caller, &Fault::Params("params.arguments must be an object".to_owned()));
         }
     };
-    match tools::parse(tool, &arguments) {
+    let sender = Sender { host: caller.client(), user_agent: caller.user_agent() };
+    match tools::parse(tool, &arguments, sender) {
         Ok(call) => {
             let context = ReplyContext { caller, tool, id: id.to_owned(), view: Arc::clone(view), received };
             Accepted::Call(Box::new(call), Box::new(context))

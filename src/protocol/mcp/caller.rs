@@ -9,6 +9,7 @@ use super::era::{Era, Version};
 use super::tools::ToolName;
 use crate::domain::language::Language;
 use crate::domain::merchant::MerchantView;
+use crate::domain::origin::Host;
 use crate::protocol::capability::Capability;
 
 /// The longest hint that is kept, in bytes; a longer one is dropped, not cut, so that two never become equal.
@@ -21,6 +22,7 @@ pub struct Caller {
     pub(super) version: Version,
     pub(super) method: &'static str,
     pub(super) id: Option<Box<RawValue>>,
+    pub(super) user_agent: Option<String>,
     pub(super) hints: Hints,
     pub(super) tool: Option<ToolName>,
     pub(super) claimed: Option<Capability>,
@@ -29,25 +31,26 @@ pub struct Caller {
 /// The hints in `_meta` (and, in the legacy era, in `initialize`).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hints {
-    client: Option<Client>,
+    client: Option<Host>,
     subject: Option<String>,
     locale: Option<String>,
     traceparent: Option<String>,
-}
-
-/// The client's own name and version, self-reported.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Client {
-    pub name: String,
-    /// Its version; empty when it names none.
-    pub version: String,
 }
 
 impl Caller {
     /// The sender of a message that could not be read.
     pub(super) const fn unknown(era: Era, version: Version) -> Self {
         let hints = Hints { client: None, subject: None, locale: None, traceparent: None };
-        Self { era, version, method: "unreadable", id: None, hints, tool: None, claimed: None }
+        Self {
+            era,
+            version,
+            method: "unreadable",
+            id: None,
+            user_agent: None,
+            hints,
+            tool: None,
+            claimed: None,
+        }
     }
 
     /// Modern or legacy.
@@ -80,10 +83,16 @@ impl Caller {
         self.claimed.as_ref()
     }
 
-    /// The client, if it names itself.
+    /// The client, if it names itself: in the message, else by its `User-Agent`.
     #[must_use]
-    pub const fn client(&self) -> Option<&Client> {
-        self.hints.client.as_ref()
+    pub fn client(&self) -> Option<Host> {
+        self.hints.client.clone().or_else(|| Host::of_user_agent(self.user_agent()?))
+    }
+
+    /// The `User-Agent`, as it was sent.
+    #[must_use]
+    pub fn user_agent(&self) -> Option<&str> {
+        self.user_agent.as_deref()
     }
 
     /// `_meta["openai/subject"]`: the shopper, anonymous and forgeable.
@@ -132,7 +141,7 @@ impl Hints {
         let client = meta
             .and_then(|meta| meta.get("io.modelcontextprotocol/clientInfo"))
             .or_else(|| params.get("clientInfo"))
-            .and_then(Client::read);
+            .and_then(client);
         Self {
             client,
             subject: text("openai/subject"),
@@ -142,13 +151,9 @@ impl Hints {
     }
 }
 
-impl Client {
-    fn read(info: &Value) -> Option<Self> {
-        Some(Self {
-            name: bounded(info.get("name"))?,
-            version: bounded(info.get("version")).unwrap_or_default(),
-        })
-    }
+/// The client's own name and version (`Implementation`).
+fn client(info: &Value) -> Option<Host> {
+    Host::of(info.get("name")?.as_str()?, info.get("version").and_then(Value::as_str))
 }
 
 fn bounded(value: Option<&Value>) -> Option<String> {

@@ -18,6 +18,9 @@ pub const METHOD: &str = "mcp-method";
 /// `Mcp-Name`.
 pub const NAME: &str = "mcp-name";
 
+/// `User-Agent`.
+pub const USER_AGENT: &str = "user-agent";
+
 /// One header as the adapter found it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderValue<'a> {

@@ -29,7 +29,7 @@ mod result_meta;
 pub mod tools;
 
 pub use accept::{Accepted, ReplyContext, accept, finish};
-pub use caller::{Caller, Client};
+pub use caller::Caller;
 pub use discovery::instructions;
 pub use era::{Era, Version};
 pub use headers::{HeaderValue, Headers, Parts};

@@ -51,6 +51,8 @@ pub struct Shop<'a> {
     /// The base address of its pages.
     pub base: &'a str,
     pub keyring: &'a Keyring,
+    /// What the wallet says of its program.
+    pub user_agent: Option<&'a str>,
 }
 
 impl Shop<'_> {
@@ -125,6 +127,9 @@ impl Shop<'_> {
             }
             Rejection::Shopper(ShopperRejection::Undecided) => return in_progress(),
             Rejection::Shopper(ShopperRejection::Ended(state)) => return ended(state),
+            Rejection::Shopper(ShopperRejection::AgentRefused) => {
+                return problem_reply(403, "agent_refused", "Agent not admitted", &said);
+            }
             Rejection::Shop(ShopRejection::TooManyPayments | ShopRejection::Busy) => {
                 return problem_reply(429, "too_many_requests", "Too many requests", &said)
                     .retried_after(TRY_AGAIN);
@@ -211,6 +216,9 @@ impl Shop<'_> {
             }
         };
         can_be_paid(session, view, self.rendering.now)?;
+        if !view.checkout.agents.may_admit(self.user_agent) {
+            return Err(Rejection::Shopper(ShopperRejection::AgentRefused));
+        }
         if needs_email(quote, &session.inputs.buyer) {
             return Err(Rejection::Shopper(ShopperRejection::EmailNeeded));
         }

@@ -103,7 +103,7 @@ texts! {
         option_not_offered tax_unknown below_minimum above_maximum above_limit not_priceable nothing_wanted
         last_payment_not_made email_needed_for_goods email_needed charging page_open page_opening page_closing
         frozen canceled too_many_attempts ended_by_shop expired ended not_payable also_on_page not_offered_sheet
-        not_offered_page not_offered_wallet too_many_pages order_changed revision_missing not_found suspended payments_unavailable payments_off
+        not_offered_page not_offered_wallet agent_refused too_many_pages order_changed revision_missing not_found suspended payments_unavailable payments_off
         token_unread too_many_payments busy no_room orders_paused not_written unavailable still_working
         payment_not_taken payment_not_taken_pay_on_page not_done
 }

@@ -207,6 +207,7 @@ impl<'a> Wording<'a> {
             ShopperRejection::NotOffered(NotOffered::StripeCheckout) => texts.not_offered_page.clone(),
             ShopperRejection::NotOffered(NotOffered::Wallet) => texts.not_offered_wallet.clone(),
             ShopperRejection::NotOffered(NotOffered::AnotherStripeCheckout) => texts.too_many_pages.clone(),
+            ShopperRejection::AgentRefused => texts.agent_refused.clone(),
             ShopperRejection::EmailNeeded => texts.email_needed.clone(),
             ShopperRejection::TokenUsedElsewhere => texts.token_used_elsewhere.clone(),
             ShopperRejection::Token(problem) => self.token(problem),

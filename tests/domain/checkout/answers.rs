@@ -14,9 +14,9 @@ use merchant_gateway::domain::checkout::model::{
 use merchant_gateway::domain::checkout::step::step;
 use merchant_gateway::domain::ids::{AttemptNumber, ItemId, Revision};
 use merchant_gateway::domain::language::Language;
-use merchant_gateway::domain::merchant::TokenDoor;
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::order::{Order, OrderState, RefundStatus};
+use merchant_gateway::domain::origin::TokenDoor;
 use merchant_gateway::domain::pricing::PricingProblem;
 use merchant_gateway::domain::tax::TaxRule;
 use merchant_gateway::domain::time::{Span, Timestamp};
@@ -53,6 +53,7 @@ fn the_machine_itself_refuses_a_payment_of_what_was_not_shown() {
         let token = "spt_first0001".parse().unwrap();
         let payment = Payment {
             door: TokenDoor::PaymentSheet,
+            user_agent: None,
             revision,
             token,
             buyer: shop::two_mugs().buyer.unwrap_or_default(),
@@ -272,7 +273,7 @@ fn whoever_is_named_by_a_checkout_or_an_order_is_erased_whole() {
     for (buyer, address) in [(Some(buyer.clone()), None), (None, Some(shop::address("CA"))), (None, None)] {
         let mut harness = DriverHarness::default();
         let cart = Some(shop::cart("mug", 1));
-        harness.ask(Command::Create(Patch {
+        harness.ask(shop::create(Patch {
             cart,
             buyer: buyer.clone(),
             address: address.clone(),
@@ -480,7 +481,7 @@ fn what_is_sold_out_or_sent_nowhere_has_no_price() {
     let mut harness = DriverHarness::default();
     harness.view.tax = TaxRule::None;
     let cart = Some(shop::cart("mug", 1));
-    harness.ask(Command::Create(Patch { cart, ..Patch::default() }));
+    harness.ask(shop::create(Patch { cart, ..Patch::default() }));
     let state = &harness.session().state;
     assert_eq!(
         *state,
@@ -490,7 +491,7 @@ fn what_is_sold_out_or_sent_nowhere_has_no_price() {
 
     let mut harness = DriverHarness::default();
     harness.view.catalog = shop::catalog(false).into();
-    harness.ask(Command::Create(shop::two_mugs()));
+    harness.ask(shop::create(shop::two_mugs()));
     let problem = PricingProblem::Unavailable("mug".parse().unwrap());
     assert_eq!(harness.session().state, State::Open { problem: Some(problem) });
 }

@@ -8,8 +8,9 @@ use merchant_gateway::domain::checkout::model::{
     StripeAnswer, StripeCheckoutSnapshot, StripeCheckoutStatus, TokenFacts,
 };
 use merchant_gateway::domain::ids::{PaymentIntentId, Revision};
-use merchant_gateway::domain::merchant::{CheckoutMethod, MerchantStatus, TokenDoor};
+use merchant_gateway::domain::merchant::{CheckoutMethod, MerchantStatus};
 use merchant_gateway::domain::money::Money;
+use merchant_gateway::domain::origin::TokenDoor;
 use merchant_gateway::domain::time::Span;
 
 use test_support::driver_harness::DriverHarness;
@@ -75,7 +76,13 @@ impl<'a> Slow<'a> {
     fn is_asked_to_pay(&mut self) {
         let revision = Some(self.harness.session().revision);
         let token = "spt_first0001".parse().unwrap();
-        let payment = Payment { door: TokenDoor::PaymentSheet, revision, token, buyer: Buyer::default() };
+        let payment = Payment {
+            door: TokenDoor::PaymentSheet,
+            user_agent: None,
+            revision,
+            token,
+            buyer: Buyer::default(),
+        };
         self.on(Input::Requested { request: CALLER, command: Box::new(Command::Complete(payment)) });
     }
 
@@ -354,7 +361,7 @@ fn a_stripe_checkout_opens_only_for_a_current_payable_revision() {
 fn a_suspended_shop_begins_nothing_and_ends_what_it_has_begun() {
     let mut harness = DriverHarness::default();
     harness.view.status = MerchantStatus::Suspended;
-    let creating = harness.ask(Command::Create(shop::two_mugs()));
+    let creating = harness.ask(shop::create(shop::two_mugs()));
     assert_eq!(harness.answer(creating).unwrap_err(), Rejection::Shop(ShopRejection::Suspended));
 
     let mut harness = DriverHarness::ready();

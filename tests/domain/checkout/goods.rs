@@ -5,8 +5,8 @@ use merchant_gateway::domain::catalog::Catalog;
 use merchant_gateway::domain::checkout::model::{
     Command, NoticeCode, Patch, Rejection, ShopperRejection, State,
 };
-use merchant_gateway::domain::merchant::TokenDoor;
 use merchant_gateway::domain::money::Money;
+use merchant_gateway::domain::origin::TokenDoor;
 use merchant_gateway::domain::pricing::PricingProblem;
 use merchant_gateway::domain::time::Span;
 use merchant_gateway::protocol::apps::messages::of_session;
@@ -21,7 +21,7 @@ fn a_total_is_taken_up_to_the_shops_limit_and_not_a_cent_above_it() {
     for (limit, is_ready) in [(None, true), (Some(4362), true), (Some(4361), true), (Some(4360), false)] {
         let mut harness = DriverHarness::default();
         harness.view.checkout.max_total = limit.map(|limit| Money::new(limit, shop::usd()));
-        let created = harness.ask(Command::Create(shop::two_mugs()));
+        let created = harness.ask(shop::create(shop::two_mugs()));
         let state = harness.answer(created).unwrap().session.state;
         if is_ready {
             let State::Ready { quote } = state else { panic!("{limit:?}: {state:?}") };
@@ -55,7 +55,7 @@ fn the_shop_accepts_only_addresses_in_countries_that_it_serves() {
         let mut harness = DriverHarness::default();
         harness.view.checkout.countries = sold_to.iter().map(|country| country.parse().unwrap()).collect();
         let patch = Patch { address: Some(to(country)), ..shop::two_mugs() };
-        let created = harness.ask(Command::Create(patch));
+        let created = harness.ask(shop::create(patch));
         let state = harness.answer(created).unwrap().session.state;
         let refused = PricingProblem::CountryNotServed(country.parse().unwrap());
         let expected = State::Open { problem: Some(refused) };
@@ -80,7 +80,7 @@ fn with_wishes() -> DriverHarness {
         phone_number: Some("+1 555 0100".to_owned()),
     };
     let option_id = Some("express".parse().unwrap());
-    harness.ask(Command::Create(Patch { buyer: Some(buyer), option_id, ..shop::two_mugs() }));
+    harness.ask(shop::create(Patch { buyer: Some(buyer), option_id, ..shop::two_mugs() }));
     harness
 }
 
@@ -126,6 +126,7 @@ fn the_order_keeps_earlier_buyer_fields_that_the_payer_omits() {
     let token = "spt_first0001".parse().unwrap();
     let payment = merchant_gateway::domain::checkout::model::Payment {
         door: TokenDoor::PaymentSheet,
+        user_agent: None,
         revision,
         token,
         buyer: payer,
@@ -174,7 +175,7 @@ fn goods_that_are_not_shipped_are_sold_without_a_way_of_shipping() {
         harness
     };
     let mut harness = digital();
-    harness.ask(Command::Create(shop::two_mugs()));
+    harness.ask(shop::create(shop::two_mugs()));
     let quote = harness.session().quote().expect("it can be paid").clone();
     assert_eq!((quote.options.len(), &quote.option_id, quote.fulfillment.minor), (0, &None, 0));
     assert_eq!(quote.total.minor, 3861);
@@ -193,7 +194,7 @@ fn goods_that_are_not_shipped_are_sold_without_a_way_of_shipping() {
     // Where the tax is the same everywhere, nobody asks where the buyer lives.
     let mut harness = digital();
     harness.view.tax = merchant_gateway::domain::tax::TaxRule::None;
-    harness.ask(Command::Create(Patch { cart: Some(shop::cart("mug", 2)), ..Patch::default() }));
+    harness.ask(shop::create(Patch { cart: Some(shop::cart("mug", 2)), ..Patch::default() }));
     assert_eq!(harness.session().quote().expect("it can be paid").total.minor, 3600);
 
     // One thing that is shipped has all of it shipped.
@@ -201,7 +202,7 @@ fn goods_that_are_not_shipped_are_sold_without_a_way_of_shipping() {
     let line =
         |item: &str| merchant_gateway::domain::cart::CartLine { id: item.parse().unwrap(), quantity: 1 };
     let cart = merchant_gateway::domain::cart::Cart::new([line("mug"), line("coffee-whole")]).unwrap();
-    harness.ask(Command::Create(Patch { cart: Some(cart), ..shop::two_mugs() }));
+    harness.ask(shop::create(Patch { cart: Some(cart), ..shop::two_mugs() }));
     assert_eq!(option(&harness), "standard");
 }
 

@@ -10,6 +10,7 @@ use merchant_gateway::domain::checkout::model::{
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::merchant::MerchantStatus;
 use merchant_gateway::domain::money::Money;
+use merchant_gateway::domain::origin::{AgentName, AgentRules};
 use merchant_gateway::domain::time::Span;
 
 use test_support::driver_harness::DriverHarness;
@@ -163,6 +164,13 @@ fn a_page_is_closed_only_for_what_can_be_done_afterwards() {
     harness.tell_token(Ok(short));
     assert_eq!(harness.answer(asked).unwrap().notice.unwrap().code(), NoticeCode::PaymentDeclined);
     assert!(harness.effects.is_empty(), "a token that cannot pay closes nothing");
+
+    let named = TokenFacts { agent_profile: Some("profile_1".to_owned()), ..harness.good_facts() };
+    harness.view.checkout.agents.refuse = vec![AgentName::Profile("profile_1".to_owned())];
+    let asked = harness.pay("spt_agent0001");
+    harness.tell_token(Ok(named));
+    refused(&mut harness, asked, "an agent that the shop refuses");
+    harness.view.checkout.agents = AgentRules::default();
 
     harness.view.status = MerchantStatus::Suspended;
     let asked = harness.pay("spt_first0001");

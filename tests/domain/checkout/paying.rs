@@ -260,7 +260,7 @@ fn a_session_keeps_the_token_policy_that_it_began_with() {
 
     let mut harness = DriverHarness::default();
     harness.view.checkout.tokens.allow_larger = true;
-    harness.ask(Command::Create(shop::two_mugs()));
+    harness.ask(shop::create(shop::two_mugs()));
     let paying = harness.pay("spt_first0001");
     let larger = TokenFacts { remaining: Some(Money::new(9_999, shop::usd())), ..harness.good_facts() };
     harness.tell_token(Ok(larger));

@@ -1,7 +1,7 @@
 //! Which tokens are taken, and when what was kept of one is gone.
 
 use merchant_gateway::domain::checkout::model::{
-    Command, Effect, Inconclusive, NoticeCode, Observation, PaymentIntentStatus, Phase, State, TokenFacts,
+    Effect, Inconclusive, NoticeCode, Observation, PaymentIntentStatus, Phase, State, TokenFacts,
     TokenProblem,
 };
 use merchant_gateway::domain::ids::Mode;
@@ -28,6 +28,7 @@ fn good_for(remaining: Money) -> TokenFacts {
         expires: None,
         remaining: Some(remaining),
         block_recommended: false,
+        agent_profile: None,
     }
 }
 
@@ -78,7 +79,7 @@ fn a_token_stripe_recommends_blocking_pays_only_with_risk_off() {
 
     let mut harness = DriverHarness::default();
     harness.view.checkout.tokens.risk = RiskPolicy::Off;
-    harness.ask(Command::Create(shop::two_mugs()));
+    harness.ask(shop::create(shop::two_mugs()));
     harness.pay("spt_first0001");
     harness.tell_token(Ok(TokenFacts { block_recommended: true, ..harness.good_facts() }));
     assert_eq!(harness.attempts.len(), 1, "there the advice is not asked for");

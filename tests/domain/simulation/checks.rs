@@ -26,7 +26,7 @@ impl Told {
     pub fn asked(request: RequestId, session: &SessionId, command: &Command) -> Self {
         let token = match command {
             Command::Complete(payment) => Some(payment.token.expose().to_owned()),
-            Command::Create(_)
+            Command::Create { .. }
             | Command::Update { .. }
             | Command::Cancel
             | Command::Read

@@ -181,7 +181,7 @@ impl Simulation {
             }
         }
         for session in self.sessions.clone() {
-            self.call_at(Span::millis(0), &session, Command::Create(shop::two_mugs()));
+            self.call_at(Span::millis(0), &session, shop::create(shop::two_mugs()));
             for _ in 0..self.chance.below(4) {
                 let when = Span::millis(self.chance.millis(100, 600_000));
                 let notification = StripeNotification { affected: Affected::Order, payment: None };

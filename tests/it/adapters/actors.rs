@@ -313,13 +313,13 @@ fn low_disk_space_rejects_new_checkouts_but_not_payments() {
         let harness = ActorHarness::calm().await;
         let session = harness.ready().await;
         harness.disk.saw(1, 2);
-        let refused = harness.merchants[0].create(shop::two_mugs()).await;
+        let refused = harness.merchants[0].create(shop::two_mugs(), None).await;
         assert!(matches!(refused, Err(Rejection::Shop(ShopRejection::NoRoom))), "{refused:?}");
         let paid =
             harness.merchants[0].ask(&session.id, harness.payment(&session, "spt_room0001")).await.unwrap();
         assert!(paid.order.is_some());
         harness.disk.saw(2, 2);
-        harness.merchants[0].create(shop::two_mugs()).await.unwrap();
+        harness.merchants[0].create(shop::two_mugs(), None).await.unwrap();
     });
 }
 

@@ -55,14 +55,14 @@ impl Observation {
 }
 
 /// A shopper with a browser that follows no redirection by itself.
-struct Browser<'a> {
+pub(super) struct Browser<'a> {
     world: &'a TestGateway,
     http: reqwest::Client,
 }
 
 impl<'a> Browser<'a> {
     #[expect(clippy::disallowed_methods, reason = "a test's own client")]
-    fn of(world: &'a TestGateway) -> Self {
+    pub(super) fn of(world: &'a TestGateway) -> Self {
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         Self { world, http: http.build().unwrap() }
     }
@@ -104,7 +104,7 @@ impl<'a> Browser<'a> {
     }
 
     /// Presses "Pay now" on the page of this revision; gives the id of Stripe's page.
-    async fn opens_page(&self, link: &str, revision: u32) -> String {
+    pub(super) async fn opens_page(&self, link: &str, revision: u32) -> String {
         let seen = self.post(link, "pay", &format!("revision={revision}")).await;
         let page = seen.location.unwrap_or_else(|| panic!("{}: {}", seen.status, seen.html));
         assert_eq!(seen.status, 303);
@@ -113,7 +113,7 @@ impl<'a> Browser<'a> {
     }
 
     /// Comes back from Stripe's page, and looks until there is an order; gives its receipt's address.
-    async fn receipt(&self, back: &str) -> String {
+    pub(super) async fn receipt(&self, back: &str) -> String {
         let looking = async {
             loop {
                 let seen = self.get(back).await;
@@ -138,7 +138,7 @@ async fn ready(client: &Client) -> (Value, String) {
     (sheet, started["checkout_url"].as_str().expect("a page").to_owned())
 }
 
-fn pays(world: &TestGateway, page: &str, card: &str) -> String {
+pub(super) fn pays(world: &TestGateway, page: &str, card: &str) -> String {
     match world.emulator.pay_hosted(page, card).unwrap() {
         HostedOutcome::Completed { success_url } => success_url,
         other @ (HostedOutcome::Declined { .. } | HostedOutcome::NeedsAuthentication) => panic!("{other:?}"),

@@ -1,109 +1,19 @@
 //! An agent's wallet pays a checkout over HTTP 402, and what it hears when it cannot.
 
+mod clients;
+mod origins;
+
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use merchant_gateway::ports::{Clock as _, SystemClock};
-use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use stripe_emulator::HoldPoint;
 
-use crate::support::client::{Client, Speaks, california, session_name, total};
-use crate::support::operator::Operator;
-use crate::support::receiver::{Does, OrderReceiver};
-use crate::support::test_gateway::{
-    OTHER_ACCOUNT, OTHER_SHOP, SHOP, SHOP_KEY, TestGateway, WEBHOOK_SECRET, usual_shops,
-};
-use crate::support::wallet::{authorization, challenge, credential, of_base64};
-use crate::support::{node, python};
-
-/// A world whose first shop takes payments from wallets.
-fn world() -> TestGateway {
-    let mut shops = usual_shops();
-    let file = &mut shops[0].file;
-    *file = file.replace("wallet = false", "wallet = true").replace("quote_ttl_minutes = 15\n", "");
-    assert!(file.contains("wallet = true"));
-    TestGateway::of_shops(shops)
-}
-
-/// A checkout that a wallet can pay: its sheet, and what tools tell of the wallet.
-async fn payable(client: &Client) -> (Value, Value) {
-    let sheet = client.ready_checkout().await;
-    let shown = client.works("get_checkout", json!({ "checkout_session_id": sheet["id"] })).await;
-    (sheet, shown["wallet_payment"].clone())
-}
-
-/// An answer to a wallet.
-#[derive(Debug)]
-struct Told {
-    status: u16,
-    headers: HeaderMap,
-    body: Value,
-}
-
-impl Told {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-
-    /// The code of the problem.
-    fn code(&self) -> &str {
-        self.body["type"].as_str().unwrap_or_default().rsplit('/').next().unwrap()
-    }
-
-    fn challenge(&self) -> Value {
-        challenge(&self.headers)
-    }
-
-    fn receipt(&self) -> Option<Value> {
-        self.header("payment-receipt").map(of_base64)
-    }
-}
-
-struct Wallet<'a> {
-    world: &'a TestGateway,
-    http: reqwest::Client,
-    url: String,
-}
-
-impl<'a> Wallet<'a> {
-    /// A wallet that was told of a payment. Links lead to another host in tests.
-    fn of(world: &'a TestGateway, wallet_payment: &Value) -> Self {
-        let url = wallet_payment["url"].as_str().expect("it can be paid");
-        Self::at(world, world.url(url.strip_prefix("https://links.example").unwrap()))
-    }
-
-    /// It follows no redirect.
-    fn at(world: &'a TestGateway, url: String) -> Self {
-        let http = world.client_on("links.example", Speaks::Modern).http;
-        Self { world, http, url }
-    }
-
-    async fn told(&self, request: reqwest::RequestBuilder) -> Told {
-        let answer = request.send().await.unwrap();
-        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let body = answer.text().await.unwrap();
-        Told { status, headers, body: serde_json::from_str(&body).unwrap_or(Value::String(body)) }
-    }
-
-    async fn asks(&self) -> Told {
-        let told = self.told(self.http.get(&self.url)).await;
-        assert!(told.header("cache-control").is_none_or(|cached| cached.contains("no-store")), "{told:?}");
-        told
-    }
-
-    async fn sends(&self, credential: &Value) -> Told {
-        self.told(self.http.post(&self.url).header("authorization", authorization(credential))).await
-    }
-
-    /// Answers a challenge with a token for its amount.
-    async fn pays(&self, challenge: &Value, card: &str) -> Told {
-        let request: Value = of_base64(challenge["request"].as_str().unwrap());
-        let amount = request["amount"].as_str().unwrap().parse().unwrap();
-        self.sends(&credential(challenge, &self.world.token(card, amount))).await
-    }
-}
+use crate::support::client::{Speaks, california, total};
+use crate::support::test_gateway::{OTHER_ACCOUNT, OTHER_SHOP, SHOP, TestGateway, usual_shops};
+use crate::support::wallet::{Wallet, authorization, credential, of_base64, payable, world};
 
 #[tokio::test]
 async fn a_wallet_pays_once_and_hears_the_order_again() {
@@ -317,95 +227,6 @@ async fn a_quote_for_a_wallet_lives_for_three_quarters_of_an_hour() {
     };
     let lasts = (minutes(expires) - minutes(&now)).rem_euclid(24 * 60);
     assert!((44..=45).contains(&lasts), "{now} {expires}");
-}
-
-/// The checkout that a client of the protocol is to pay, and the arguments that it needs.
-async fn to_be_paid(world: &TestGateway) -> (Value, String) {
-    let (sheet, offered) = payable(&world.client(Speaks::Modern)).await;
-    let url = Wallet::of(world, &offered).url;
-    (sheet, url)
-}
-
-/// The ledger has one payment: of this checkout, at its total.
-fn paid_once(world: &TestGateway, sheet: &Value) {
-    let [paid] = &world.ledger()[..] else { panic!("{:?}", world.ledger()) };
-    assert_eq!(paid.amount_received, total(sheet));
-    assert_eq!(paid.metadata["checkout_session"], session_name(&sheet["id"]));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_command_line_client_in_typescript_pays_once() {
-    let world = world();
-    let (sheet, url) = to_be_paid(&world).await;
-    let mint = format!("{}/v1/test_helpers/shared_payment/granted_tokens", world.emulator.base_url());
-    let run = || {
-        let words = [url.as_str(), "-X", "POST", "-M", "paymentMethod=pm_card_visa", "-i"];
-        let mut command = node::command("node_modules/mppx/dist/bin.js", &words)?;
-        let home = world.folder.path();
-        command.env("MPPX_STRIPE_SECRET_KEY", SHOP_KEY).env("MPPX_STRIPE_SPT_URL", &mint).env("HOME", home);
-        Some(node::said(&command.output().unwrap()))
-    };
-    let Some(said) = run() else { return };
-    assert!(said.contains("200") && said.to_lowercase().contains("payment-receipt"), "{said}");
-    assert!(said.contains("\"status\":\"completed\""), "{said}");
-    paid_once(&world, &sheet);
-    // The same command again pays nothing.
-    let again = run().unwrap();
-    assert!(again.contains("\"status\":\"completed\""), "{again}");
-    paid_once(&world, &sheet);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_client_in_python_pays_once() {
-    let world = world();
-    let (sheet, url) = to_be_paid(&world).await;
-    let Some(output) = python::run("mpp_pays.py", &[&url, &world.emulator.base_url(), SHOP_KEY]) else {
-        return;
-    };
-    let paid: Value = serde_json::from_str(&python::said(&output)).unwrap();
-    assert_eq!((&paid["status"], &paid["order"]["status"]), (&json!(200), &json!("completed")), "{paid}");
-    paid_once(&world, &sheet);
-    assert_eq!(paid["receipt"]["reference"], world.ledger()[0].payment_intent.as_str());
-    assert_eq!(paid["receipt"]["status"], "success");
-}
-
-/// As the admin API lists it, and as the merchant's system hears of it.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_order_tells_through_which_door_it_was_paid() {
-    let receiver = OrderReceiver::start(Does::Takes);
-    let mut shops = usual_shops();
-    let file = &mut shops[0].file;
-    *file = file.replace("wallet = false", "wallet = true");
-    let webhook = format!("\n[webhook]\nurl = \"{}\"\nsecret = \"file:events\"\n", receiver.url());
-    file.push_str(&webhook);
-    let mut world = TestGateway::closed(shops);
-    world.put_secret(SHOP, "events", WEBHOOK_SECRET);
-    world.settings.push(("GATEWAY__ORDER_EVENTS__ALLOW_LOOPBACK", "true"));
-    world.start_gateway();
-    let client = world.client(Speaks::Modern);
-
-    let sheet = client.ready_checkout().await;
-    let paid = client.complete(&sheet["id"], &world.token("pm_card_visa", total(&sheet))).await;
-    assert_eq!(paid["structuredContent"]["status"], "completed", "{paid}");
-    let (_, offered) = payable(&client).await;
-    let wallet = Wallet::of(&world, &offered);
-    assert_eq!(wallet.pays(&wallet.asks().await.challenge(), "pm_card_visa").await.status, 200);
-
-    let operator = Operator::of(&world);
-    let (status, listed) = operator.get(&format!("orders?tenant={SHOP}")).await;
-    assert_eq!(status, 200, "{listed}");
-    let mut doors: Vec<&str> =
-        listed["orders"].as_array().unwrap().iter().map(|order| order["door"].as_str().unwrap()).collect();
-    doors.sort_unstable();
-    assert_eq!(doors, ["sheet", "wallet"]);
-    let mut told: Vec<String> = receiver
-        .received(2)
-        .iter()
-        .map(|event| serde_json::from_str::<Value>(&event.body).unwrap())
-        .map(|event| event["data"]["order"]["door"].as_str().unwrap().to_owned())
-        .collect();
-    told.sort_unstable();
-    assert_eq!(told, ["sheet", "wallet"]);
 }
 
 #[tokio::test]

@@ -208,7 +208,7 @@ impl Driver {
         let turn = &mut Turn { context: turn.context, placed: loaded.order.as_ref(), out: turn.out };
         let Task { kind, tries } = task;
         match (kind, &loaded.session) {
-            (TaskKind::Request(ask), None) if matches!(ask.command, Command::Create(_)) => {
+            (TaskKind::Request(ask), None) if matches!(ask.command, Command::Create { .. }) => {
                 self.create(ask, tries, turn);
             }
             (TaskKind::Request(ask), None) => {

@@ -4,7 +4,7 @@ use crate::domain::checkout::model::{
     AttemptEnd, Context, Event, Notice, Payment, Rejection, Session, SharedPaymentToken, ShopRejection,
     ShopperRejection, State, StepError, TokenFacts, TokenProblem, TokenReadError, TokenUse,
 };
-use crate::domain::checkout::rules::payable::{payable, seen_revision, takes_tokens};
+use crate::domain::checkout::rules::payable::{admitted, payable, seen_revision, takes_tokens};
 use crate::domain::ids::{AttemptNumber, Revision};
 use crate::domain::pricing::no_longer_sellable;
 
@@ -100,13 +100,15 @@ pub(super) fn precheck(
     }
     match facts {
         None => Precheck::Gather(payment.token.clone()),
-        // A Stripe Checkout is not closed for a token that could not pay anyway.
+        // A Stripe Checkout is not closed for a token or an agent that could not pay anyway.
         Some(Ok(facts)) if close_first => {
             let Some(quote) = session.quote() else { return Precheck::CloseFirst };
-            match facts.check(context.view.mode, session.tokens, quote.total, context.moment.now) {
-                Ok(()) => Precheck::CloseFirst,
-                Err(problem) => Precheck::Answer(Some(Notice::TokenRejected { problem })),
+            if let Err(problem) =
+                facts.check(context.view.mode, session.tokens, quote.total, context.moment.now)
+            {
+                return Precheck::Answer(Some(Notice::TokenRejected { problem }));
             }
+            admitted(payment, facts, context).map_or_else(Precheck::Reject, |_| Precheck::CloseFirst)
         }
         Some(Ok(facts)) => {
             Precheck::Step(Box::new(Event::Paid { payment: payment.clone(), facts: facts.clone() }))

@@ -16,8 +16,8 @@ use crate::domain::checkout::rules::timeline::Cause;
 
 impl Driver {
     pub(super) fn create(&mut self, ask: Box<CallerRequest>, tries: u32, turn: &mut Turn<'_>) {
-        let Command::Create(patch) = &ask.command else { return };
-        match begin(self.id.clone(), patch.clone(), &turn.context) {
+        let Command::Create { patch, host } = &ask.command else { return };
+        match begin(self.id.clone(), patch.clone(), host.clone(), &turn.context) {
             Err(rejection) => refuse(ask.request, rejection, turn.out),
             Ok(session) => {
                 let begun = Begun {
@@ -64,7 +64,7 @@ impl Driver {
                 let event = Event::Edited { revision: *revision, patch: patch.clone() };
                 self.apply(task, (version, session), event, turn);
             }
-            Command::Create(_) => refuse(request, Rejection::Shop(ShopRejection::Busy), turn.out),
+            Command::Create { .. } => refuse(request, Rejection::Shop(ShopRejection::Busy), turn.out),
             Command::Decide(decision) if decision::was_made(session, decision) => {
                 answer(request, loaded, None, turn);
             }

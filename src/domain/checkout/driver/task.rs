@@ -79,7 +79,7 @@ impl Task {
         match &self.kind {
             TaskKind::Request(ask) => match &ask.command {
                 Command::Complete(payment) => Some(payment.token.hash().clone()),
-                Command::Create(_)
+                Command::Create { .. }
                 | Command::Update { .. }
                 | Command::Cancel
                 | Command::Read

@@ -6,7 +6,7 @@ use super::notice::Notice;
 use super::token::SharedPaymentToken;
 use crate::domain::address::Address;
 use crate::domain::ids::{AccountId, AttemptNumber, PaymentIntentId, SptHash};
-use crate::domain::merchant::Door;
+use crate::domain::origin::{Agent, Door};
 use crate::domain::pricing::Quote;
 use crate::domain::retry::Retry;
 use crate::domain::sends::Sends;
@@ -19,6 +19,8 @@ pub struct AttemptIntent {
     /// Its number within the session.
     pub number: AttemptNumber,
     pub door: Door,
+    /// Who sent the token, as far as it is known.
+    pub agent: Option<Agent>,
     /// The payment that Stripe is asked for.
     pub expected: ExpectedPayment,
     pub source: PaymentSource,
@@ -88,6 +90,9 @@ pub struct Attempt {
     /// The way through which it pays; attempts of older versions do not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub door: Option<Door>,
+    /// Who sent the token, as far as it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Agent>,
     /// The payment that Stripe is asked for, and that must come back unchanged.
     pub expected: ExpectedPayment,
     /// When it was committed.
@@ -108,6 +113,7 @@ impl Attempt {
         Self {
             number: intent.number,
             door: Some(intent.door),
+            agent: intent.agent.clone(),
             quote,
             expected: intent.expected.clone(),
             started: intent.started,

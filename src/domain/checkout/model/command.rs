@@ -7,14 +7,18 @@ use super::token::SharedPaymentToken;
 use crate::domain::address::{Address, Buyer};
 use crate::domain::cart::Cart;
 use crate::domain::ids::{Revision, ShippingId};
-use crate::domain::merchant::TokenDoor;
 use crate::domain::order::Fulfillment;
+use crate::domain::origin::{Host, TokenDoor};
 
 /// A command to a session.
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Begin it. Only the code that made the session's id sends this.
-    Create(Patch),
+    Create {
+        patch: Patch,
+        /// The host in which it begins, where that names itself.
+        host: Option<Host>,
+    },
     /// Change the inputs; even an empty patch makes a new revision with a new quote.
     Update {
         /// The revision that the caller saw; an older one is rejected. `None` if the caller does not name one.
@@ -58,6 +62,8 @@ pub struct Patch {
 #[derive(Clone, Debug)]
 pub struct Payment {
     pub door: TokenDoor,
+    /// The `User-Agent` of the request that brought the token.
+    pub user_agent: Option<String>,
     /// The revision that the shopper was shown.
     pub revision: Option<Revision>,
     pub token: SharedPaymentToken,

@@ -46,6 +46,8 @@ pub enum ShopperRejection {
     NotOffered(NotOffered),
     /// The goods need no parcel, and the buyer's mail address is missing.
     EmailNeeded,
+    /// The shop takes no payments from this agent.
+    AgentRefused,
     /// The token belongs to another checkout of this shop.
     TokenUsedElsewhere,
     /// The token cannot pay this.

@@ -11,6 +11,7 @@ use crate::domain::ids::{
 };
 use crate::domain::merchant::TokenPolicy;
 use crate::domain::order::OrderActivity;
+use crate::domain::origin::Host;
 use crate::domain::pricing::Quote;
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,9 @@ pub struct Session {
     pub id: SessionId,
     /// When it was made.
     pub created: Timestamp,
+    /// The host in which it began, where that named itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Host>,
     /// When it ends unpaid.
     pub expires: Timestamp,
     /// The number of its present quote.

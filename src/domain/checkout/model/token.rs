@@ -84,6 +84,8 @@ pub struct TokenFacts {
     pub remaining: Option<Money>,
     /// Whether a risk insight recommends to block it.
     pub block_recommended: bool,
+    /// The Stripe profile of the agent that granted it.
+    pub agent_profile: Option<String>,
 }
 
 /// Why a token is deactivated.

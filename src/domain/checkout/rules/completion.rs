@@ -21,6 +21,8 @@ pub(crate) fn completed_by(
         revision: session.revision,
         payment_intent: intent.clone(),
         door: attempt.and_then(|attempt| attempt.door),
+        host: session.host.clone(),
+        agent: attempt.and_then(|attempt| attempt.agent.clone()),
         quote: quote.clone(),
         buyer: session.inputs.buyer.clone(),
         address: session.inputs.address.clone(),

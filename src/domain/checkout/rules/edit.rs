@@ -8,13 +8,19 @@ use crate::domain::checkout::model::{
 use crate::domain::ids::{ItemId, Revision, SessionId};
 use crate::domain::merchant::{MerchantStatus, Reconciliation};
 use crate::domain::order::OrderActivity;
+use crate::domain::origin::Host;
 use crate::domain::pricing::{PricingInput, PricingProblem, quote};
 
 /// A margin above the number of revisions that a session may have had without a restored database knowing them.
 const LOST_REVISIONS: u32 = 1000;
 
 /// A new session.
-pub fn begin(id: SessionId, patch: Patch, context: &Context<'_>) -> Result<Session, Rejection> {
+pub fn begin(
+    id: SessionId,
+    patch: Patch,
+    host: Option<Host>,
+    context: &Context<'_>,
+) -> Result<Session, Rejection> {
     if context.view.status == MerchantStatus::Suspended {
         return Err(Rejection::Shop(ShopRejection::Suspended));
     }
@@ -34,6 +40,7 @@ pub fn begin(id: SessionId, patch: Patch, context: &Context<'_>) -> Result<Sessi
     Ok(Session {
         id,
         created: now,
+        host,
         expires,
         revision: Revision(1),
         inputs,

@@ -2,11 +2,12 @@
 
 use crate::domain::address::Buyer;
 use crate::domain::checkout::model::{
-    Context, HostRejection, NotOffered, NotPayable, Rejection, Session, ShopRejection, ShopperRejection,
-    State, StepError,
+    Context, HostRejection, NotOffered, NotPayable, Payment, Rejection, Session, ShopRejection,
+    ShopperRejection, State, StepError, TokenFacts,
 };
 use crate::domain::ids::Revision;
-use crate::domain::merchant::{MerchantStatus, MerchantView, PaymentsOff, TokenDoor};
+use crate::domain::merchant::{MerchantStatus, MerchantView, PaymentsOff};
+use crate::domain::origin::{Agent, TokenDoor};
 use crate::domain::pricing::Quote;
 use crate::domain::time::Timestamp;
 
@@ -103,6 +104,20 @@ pub(crate) const fn takes_tokens(door: TokenDoor, context: &Context<'_>) -> Resu
         TokenDoor::Wallet => NotOffered::Wallet,
     };
     Err(Rejection::Shopper(ShopperRejection::NotOffered(not_offered)))
+}
+
+/// Who pays, if the shop takes payments of this agent.
+pub(crate) fn admitted(
+    payment: &Payment,
+    facts: &TokenFacts,
+    context: &Context<'_>,
+) -> Result<Option<Agent>, Rejection> {
+    let agent = Agent::of(payment.user_agent.as_deref(), facts.agent_profile.as_deref());
+    if context.view.checkout.agents.admit(agent.as_ref()) {
+        Ok(agent)
+    } else {
+        Err(Rejection::Shopper(ShopperRejection::AgentRefused))
+    }
 }
 
 /// Why a session in this state has no quote.

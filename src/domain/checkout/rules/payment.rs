@@ -1,6 +1,6 @@
 //! Begins a payment with a token.
 
-use super::payable::{needs_email, payable, takes_tokens};
+use super::payable::{admitted, needs_email, payable, takes_tokens};
 use crate::domain::checkout::model::{
     Attempt, AttemptIntent, AttemptMove, Charging, Context, Effect, ExpectedPayment, IdempotencyKey, Payment,
     PaymentSource, Phase, Rejection, Session, ShopRejection, ShopperRejection, State, StepError, TokenFacts,
@@ -28,6 +28,7 @@ pub(crate) fn pay(
     };
     let now = context.moment.now;
     facts.check(context.view.mode, session.tokens, quote.total, now).map_err(Rejection::from)?;
+    let agent = admitted(payment, facts, context)?;
     // The payer's data overrides data given earlier.
     let buyer = payment.buyer.clone().or(session.inputs.buyer.clone());
     if needs_email(quote, &buyer) {
@@ -44,6 +45,7 @@ pub(crate) fn pay(
     let intent = AttemptIntent {
         number,
         door: payment.door.into(),
+        agent,
         idempotency_key: IdempotencyKey::of(&context.view.tenant(), account, payment.token.hash(), &expected),
         expected,
         source: PaymentSource::Token(payment.token.clone()),

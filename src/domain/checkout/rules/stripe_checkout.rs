@@ -18,7 +18,7 @@ use crate::domain::checkout::model::{
     Transition, Work,
 };
 use crate::domain::ids::{AttemptNumber, PaymentIntentId, Revision};
-use crate::domain::merchant::Door;
+use crate::domain::origin::Door;
 use crate::domain::pricing::Quote;
 use crate::domain::retry::{LONGEST_PAUSE, Retry};
 use crate::domain::time::{Span, Timestamp};
@@ -61,6 +61,7 @@ pub(crate) fn open(
     let intent = AttemptIntent {
         number,
         door: Door::Page,
+        agent: None,
         idempotency_key: IdempotencyKey::of_stripe_checkout(&context.view.tenant(), account, &expected),
         expected,
         source: PaymentSource::StripeCheckout {

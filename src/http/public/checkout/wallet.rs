@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT, AUTHORIZATION, HeaderValue};
+use actix_web::http::header::{ACCEPT, AUTHORIZATION, HeaderValue, USER_AGENT};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -18,7 +18,7 @@ use crate::actors::MerchantHandle;
 use crate::domain::address::Buyer;
 use crate::domain::checkout::model::{Answer, Command, HostRejection, Payment, Rejection};
 use crate::domain::ids::SessionId;
-use crate::domain::merchant::TokenDoor;
+use crate::domain::origin::TokenDoor;
 use crate::http::public::Public;
 use crate::http::public::body::{self, BodyError};
 use crate::http::public::tenant_request::{self, TenantRequest, not_found};
@@ -42,6 +42,7 @@ struct Wallet {
     merchant: MerchantHandle,
     id: SessionId,
     source: Source,
+    user_agent: Option<String>,
 }
 
 pub(super) async fn answer(
@@ -80,7 +81,8 @@ impl Wallet {
         let (source, merchant) = (tenant_request.source(), tenant_request.merchant);
         let opens = merchant.links().opens_wallet(merchant.tenant(), &id, &path.key);
         let is_open = opens && merchant.view().checkout.takes_tokens(TokenDoor::Wallet);
-        is_open.then_some(Self { merchant, id, source })
+        let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
+        is_open.then(|| Self { merchant, id, source, user_agent: user_agent.map(str::to_owned) })
     }
 
     /// Answers with the state of the checkout, or pays it first.
@@ -95,8 +97,13 @@ impl Wallet {
             Ok(revision) => revision,
             Err(reply) => return reply,
         };
-        let (door, buyer) = (TokenDoor::Wallet, Buyer::default());
-        let payment = Payment { door, revision, token: credential.token, buyer };
+        let payment = Payment {
+            door: TokenDoor::Wallet,
+            user_agent: self.user_agent.clone(),
+            revision,
+            token: credential.token,
+            buyer: Buyer::default(),
+        };
         match self.pay(payment.clone()).await {
             Ok(answer) if answer.order.is_some() => {
                 self.merchant.limiter().paid(self.id.as_str(), &self.source);
@@ -127,7 +134,8 @@ impl Wallet {
             language: view.language,
             now: self.merchant.now(),
         };
-        reply(Shop { rendering, base: &links.base(&view), keyring: links.keyring() })
+        let (base, user_agent) = (&links.base(&view), self.user_agent.as_deref());
+        reply(Shop { rendering, base, keyring: links.keyring(), user_agent })
     }
 
     fn log(&self, reply: &Reply, took: Duration) {
@@ -136,6 +144,7 @@ impl Wallet {
             session = self.id.as_str(),
             status = reply.status,
             outcome = reply.outcome,
+            user_agent = self.user_agent.as_deref(),
             duration_ms = crate::telemetry::millis(took),
             "wallet_answered"
         );

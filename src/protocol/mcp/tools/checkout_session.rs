@@ -9,6 +9,7 @@ use super::descriptor::{Callers, Descriptor, Hints};
 use super::{SessionCall, Target, ToolName, checkout_input, schema};
 use crate::domain::cart::{MAX_LINES, MAX_QUANTITY};
 use crate::domain::checkout::model::{Command, Patch};
+use crate::domain::origin::Host;
 use crate::protocol::apps::widget::Widget;
 
 pub(super) fn descriptor() -> Value {
@@ -66,7 +67,7 @@ pub(super) fn descriptor() -> Value {
     .to_json()
 }
 
-pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
+pub(super) fn parse(root: &Object<'_>, host: Option<Host>) -> Result<SessionCall, ArgumentError> {
     const SEND: &str = "{\"items\": [{\"id\": \"…\", \"quantity\": 1}]}";
     let missing = |path: String| ArgumentError::new(path, "is missing", SEND);
     let session =
@@ -74,5 +75,5 @@ pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
     let cart = checkout_input::cart(&session, UnknownFields::Ignore)?
         .ok_or_else(|| missing(session.path("items")))?;
     let patch = Patch { cart: Some(cart), ..Patch::default() };
-    Ok(SessionCall { target: Target::New, command: Command::Create(patch) })
+    Ok(SessionCall { target: Target::New, command: Command::Create { patch, host } })
 }

@@ -15,7 +15,7 @@ use super::descriptor::{Callers, Descriptor, Hints};
 use super::result::ToolResult;
 use super::{SessionCall, Target, ToolName, checkout_input, schema, sentences};
 use crate::domain::checkout::model::{Answer, Command, NoticeCode, Payment, SharedPaymentToken};
-use crate::domain::merchant::TokenDoor;
+use crate::domain::origin::TokenDoor;
 use crate::protocol::apps::completion::Completion;
 use crate::protocol::apps::payment_sheet::{PaymentSheet, SheetStatus};
 use crate::protocol::capability::Capability;
@@ -64,7 +64,7 @@ pub(super) fn descriptor() -> Value {
     .to_json()
 }
 
-pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
+pub(super) fn parse(root: &Object<'_>, user_agent: Option<&str>) -> Result<SessionCall, ArgumentError> {
     const SEND: &str = "an object with the payment sheet's token and provider \"stripe\"";
     let session = checkout_input::session(root)?;
     let missing = || ArgumentError::missing("payment_data", SEND);
@@ -85,6 +85,7 @@ pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
     }
     let payment = Payment {
         door: TokenDoor::PaymentSheet,
+        user_agent: user_agent.map(str::to_owned),
         revision: session.revision(),
         token: token(&data)?,
         buyer: checkout_input::sheet_buyer(buyer).unwrap_or_default(),

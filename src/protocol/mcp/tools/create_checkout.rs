@@ -6,6 +6,7 @@ use super::arguments::{ArgumentError, Object};
 use super::descriptor::{Callers, Descriptor, Hints};
 use super::{SessionCall, Target, ToolName, checkout_input, schema};
 use crate::domain::checkout::model::Command;
+use crate::domain::origin::Host;
 
 pub(super) fn descriptor() -> Value {
     Descriptor {
@@ -34,7 +35,7 @@ pub(super) fn descriptor() -> Value {
     .to_json()
 }
 
-pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
+pub(super) fn parse(root: &Object<'_>, host: Option<Host>) -> Result<SessionCall, ArgumentError> {
     root.only(&checkout_input::PATCH)?;
     let patch = checkout_input::patch(root)?;
     if patch.cart.is_none() {
@@ -44,5 +45,5 @@ pub(super) fn parse(root: &Object<'_>) -> Result<SessionCall, ArgumentError> {
             "what to buy, such as [{\"id\": \"mug\", \"quantity\": 1}]",
         ));
     }
-    Ok(SessionCall { target: Target::New, command: Command::Create(patch) })
+    Ok(SessionCall { target: Target::New, command: Command::Create { patch, host } })
 }

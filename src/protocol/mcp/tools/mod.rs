@@ -37,6 +37,7 @@ use crate::domain::channels::ContractVersion;
 use crate::domain::checkout::model::{Answer, Command, Rejection};
 use crate::domain::language::Language;
 use crate::domain::merchant::MerchantView;
+use crate::domain::origin::Host;
 use crate::protocol::apps::messages::Message;
 use crate::protocol::capability::Capability;
 use crate::protocol::rendering::Rendering;
@@ -157,8 +158,20 @@ pub(super) fn claimed(arguments: &Map<String, Value>) -> Option<Capability> {
     checkout_input::session(&arguments::Object::root(arguments)).ok()
 }
 
+/// What the sender of a call says of itself.
+#[derive(Debug)]
+pub(super) struct Sender<'a> {
+    /// Its own name and version.
+    pub(super) host: Option<Host>,
+    pub(super) user_agent: Option<&'a str>,
+}
+
 /// Parses a tool's arguments.
-pub(super) fn parse(tool: ToolName, arguments: &Map<String, Value>) -> Result<ToolCall, ArgumentError> {
+pub(super) fn parse(
+    tool: ToolName,
+    arguments: &Map<String, Value>,
+    sender: Sender<'_>,
+) -> Result<ToolCall, ArgumentError> {
     let root = arguments::Object::root(arguments);
     let session = |call| ToolCall::Session(Box::new(call));
     match tool {
@@ -168,10 +181,10 @@ pub(super) fn parse(tool: ToolName, arguments: &Map<String, Value>) -> Result<To
         ToolName::ShowBuyProductWidget => {
             Ok(ToolCall::Read(ReadCall::ShowProduct(ShowProduct::parse(&root)?)))
         }
-        ToolName::CheckoutSession => checkout_session::parse(&root).map(session),
-        ToolName::CreateCheckout => create_checkout::parse(&root).map(session),
+        ToolName::CheckoutSession => checkout_session::parse(&root, sender.host).map(session),
+        ToolName::CreateCheckout => create_checkout::parse(&root, sender.host).map(session),
         ToolName::UpdateCheckout => update_checkout::parse(&root).map(session),
-        ToolName::CompleteCheckout => complete_checkout::parse(&root).map(session),
+        ToolName::CompleteCheckout => complete_checkout::parse(&root, sender.user_agent).map(session),
         ToolName::StartHostedCheckout => start_hosted_checkout::parse(&root).map(session),
         ToolName::GetCheckout => get_checkout::parse(&root).map(session),
         ToolName::CancelCheckout => cancel_checkout::parse(&root).map(session),

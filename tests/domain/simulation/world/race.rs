@@ -22,7 +22,7 @@ impl Simulation {
             world.at(SWEEP, Event::Sweep { process });
         }
         let session = world.sessions[0].clone();
-        world.call_at(Span::millis(0), &session, Command::Create(shop::two_mugs()));
+        world.call_at(Span::millis(0), &session, shop::create(shop::two_mugs()));
         world.call_at(
             Span::millis(1000),
             &session,

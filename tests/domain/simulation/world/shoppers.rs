@@ -8,9 +8,9 @@ use merchant_gateway::domain::checkout::model::{
     StripeNotification,
 };
 use merchant_gateway::domain::ids::{Revision, SessionId};
-use merchant_gateway::domain::merchant::TokenDoor;
 use merchant_gateway::domain::money::Money;
 use merchant_gateway::domain::order::Fulfillment;
+use merchant_gateway::domain::origin::TokenDoor;
 use merchant_gateway::domain::time::Span;
 
 use super::{Event, Simulation};
@@ -42,7 +42,7 @@ impl Simulation {
 
     fn request(&mut self, session: &SessionId) -> Command {
         let row = self.store.rows.get(session).map(|(_, row, _)| row.clone());
-        let Some(row) = row else { return Command::Create(shop::two_mugs()) };
+        let Some(row) = row else { return shop::create(shop::two_mugs()) };
         if matches!(row.state, State::Completed { .. }) && !self.racing && self.chance.per_mille(700) {
             return self.aftersale(&row);
         }
@@ -94,6 +94,7 @@ impl Simulation {
                 let door = if is_of_wallet { TokenDoor::Wallet } else { TokenDoor::PaymentSheet };
                 Command::Complete(Payment {
                     door,
+                    user_agent: None,
                     revision: Some(revision),
                     token: token.parse().unwrap(),
                     buyer,

@@ -12,8 +12,9 @@ use merchant_gateway::config::master_keys::read_keyring;
 use merchant_gateway::domain::address::Buyer;
 use merchant_gateway::domain::checkout::model::{Answer, Command, Flag, Payment, Session};
 use merchant_gateway::domain::ids::{Revision, SessionId, Tenant};
-use merchant_gateway::domain::merchant::{MerchantView, TokenDoor};
+use merchant_gateway::domain::merchant::MerchantView;
 use merchant_gateway::domain::money::Money;
+use merchant_gateway::domain::origin::TokenDoor;
 use merchant_gateway::domain::time::{Span, Timestamp};
 use merchant_gateway::payments::StripePlaces;
 use merchant_gateway::payments::{Dependencies, MerchantSetup, Payees};
@@ -207,7 +208,7 @@ impl ActorHarness {
 
     /// A ready session of the first shop.
     pub async fn ready(&self) -> Session {
-        let Answer { session, .. } = *self.merchants[0].create(shop::two_mugs()).await.unwrap();
+        let Answer { session, .. } = *self.merchants[0].create(shop::two_mugs(), None).await.unwrap();
         session
     }
 
@@ -228,6 +229,7 @@ pub fn pay(token: &str, revision: Revision) -> Command {
     let (revision, buyer) = (Some(revision), Buyer::default());
     Command::Complete(Payment {
         door: TokenDoor::PaymentSheet,
+        user_agent: None,
         revision,
         token: token.parse().unwrap(),
         buyer,

@@ -138,7 +138,7 @@ impl History {
         for _ in 0..50 {
             let (harness, asked) = (self.harness(), Instant::now());
             let merchant = harness.merchant(&tenant);
-            let answer = self.of_process(&harness, merchant.create(shop::two_mugs())).await;
+            let answer = self.of_process(&harness, merchant.create(shop::two_mugs(), None)).await;
             self.waited(asked.elapsed());
             if let Some(Ok(Answer { session, .. })) = answer.map(|answer| answer.map(|answer| *answer)) {
                 let total = session.quote().map(|quote| quote.total);

@@ -10,11 +10,12 @@ use merchant_gateway::domain::checkout::model::{Answer, CheckoutInputs, PlacedOr
 use merchant_gateway::domain::ids::{AttemptNumber, Mode, OrderId, OrderNumber, Revision, SessionId};
 use merchant_gateway::domain::language::Language;
 use merchant_gateway::domain::merchant::{
-    CheckoutMethod, CheckoutPolicy, Door, Limits, Links, MerchantStatus, MerchantView, PaymentMethod,
+    CheckoutMethod, CheckoutPolicy, Limits, Links, MerchantStatus, MerchantView, PaymentMethod,
     Reconciliation, RiskPolicy, TokenPolicy,
 };
 use merchant_gateway::domain::money::{Money, Rate};
 use merchant_gateway::domain::order::{Order, OrderActivity};
+use merchant_gateway::domain::origin::{Agent, AgentRules, Door, Host};
 use merchant_gateway::domain::pricing::{self, PricingInput, PricingProblem, Quote};
 use merchant_gateway::domain::shipping::ShippingRule;
 use merchant_gateway::domain::tax::{FixedTax, RegionRate, TaxRule};
@@ -92,6 +93,7 @@ pub(super) fn view() -> MerchantView {
         checkout: CheckoutPolicy {
             method: CheckoutMethod::PaymentSheet,
             wallet: false,
+            agents: AgentRules::default(),
             max_total: Some(usd(200_000)),
             countries: vec!["US".parse().unwrap()],
             tokens: TOKENS,
@@ -174,6 +176,7 @@ fn quote(cart: &Cart) -> Quote {
 /// A session with two items, whatever its state.
 pub(super) fn session(state: State) -> Session {
     Session {
+        host: None,
         id: SessionId::from_random(0xfeed),
         created: NOW,
         expires: NOW + Span::hours(2),
@@ -225,6 +228,7 @@ pub(super) fn charging() -> Session {
     };
     let attempt = Attempt {
         door: Some(Door::Sheet),
+        agent: None,
         number: AttemptNumber(1),
         quote,
         expected,
@@ -263,6 +267,8 @@ pub(super) fn paid() -> Answer {
     let quote = ready.quote().unwrap().clone();
     let order = Order {
         door: Some(Door::Sheet),
+        host: Host::of("openai-mcp", Some("1.0.0")),
+        agent: Agent::of(Some("openai-mcp/1.0.0"), Some("profile_1")),
         id: OrderId::from_random(0x00c0_ffee),
         session: ready.id.clone(),
         revision: ready.revision,

@@ -26,7 +26,7 @@ fn ids(found: &Value) -> Vec<&str> {
 
 fn created(arguments: &Value) -> Patch {
     let command = Host::tool("create_checkout", arguments).session_call().command;
-    let Command::Create(patch) = command else { panic!("another command") };
+    let Command::Create { patch, .. } = command else { panic!("another command") };
     patch
 }
 
@@ -244,7 +244,7 @@ fn the_product_checkout_contract_believes_only_ids_and_quantities() {
     }))
     .session_call();
     assert_eq!(call.target, Target::New);
-    let Command::Create(patch) = call.command else { panic!("another command") };
+    let Command::Create { patch, .. } = call.command else { panic!("another command") };
     assert_eq!(patch, Patch { cart: Some(shop::cart(&[("mug", 2)])), ..Patch::default() });
     assert!(
         refused("checkout_session", &json!({ "checkout_session": {} })).starts_with("checkout_session.items")

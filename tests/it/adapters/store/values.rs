@@ -10,9 +10,10 @@ use merchant_gateway::domain::checkout::model::{
 use merchant_gateway::domain::ids::{
     AccountId, AttemptNumber, FlagId, Mode, OrderId, PaymentIntentId, Revision, SessionId, SptHash, Tenant,
 };
-use merchant_gateway::domain::merchant::{Door, RiskPolicy, TokenPolicy};
+use merchant_gateway::domain::merchant::{RiskPolicy, TokenPolicy};
 use merchant_gateway::domain::money::{Currency, Money};
 use merchant_gateway::domain::order::{Order, OrderActivity};
+use merchant_gateway::domain::origin::{Agent, Door, Host};
 use merchant_gateway::domain::pricing::{PricingProblem, Quote, QuoteLine, QuoteOption};
 use merchant_gateway::domain::retry::Retry;
 use merchant_gateway::domain::time::Timestamp;
@@ -49,6 +50,7 @@ pub(crate) fn spt(text: &str) -> SptHash {
 pub(crate) fn in_state(number: u128, state: State) -> Session {
     let line = CartLine { id: "beans-250g".parse().unwrap(), quantity: 2 };
     Session {
+        host: Host::of("ChatGPT", Some("1.0")),
         id: session_id(number),
         created: NOW,
         expires: Timestamp::from_seconds(1_790_007_200),
@@ -131,6 +133,7 @@ pub(crate) fn in_every_state(number: u128) -> Vec<Session> {
 fn under_way(number: u128) -> Attempt {
     Attempt {
         door: None,
+        agent: None,
         number: AttemptNumber(1),
         quote: quote(),
         expected: charge(number, 1),
@@ -187,7 +190,9 @@ pub(crate) fn succeeded(number: u128) -> AttemptEnd {
 pub(crate) fn order(session: u128) -> NewOrder {
     NewOrder {
         order: Order {
-            door: Some(Door::Sheet),
+            door: Some(Door::Wallet),
+            host: Host::of("ChatGPT", Some("1.0")),
+            agent: Agent::of(Some("link-cli/0.15.1"), Some("profile_link")),
             id: OrderId::from_random(session),
             session: session_id(session),
             revision: Revision(3),
