@@ -362,6 +362,7 @@ fn deps(
     let transport = TransportConfig {
         api_base: config.stripe.api_base.clone(),
         version: config.stripe.version.clone(),
+        token_parameter: config.stripe.token_parameter.clone(),
         connect_timeout: span(config.stripe.connect_timeout),
         charge_timeout,
         read_timeout: READ_TIMEOUT.min(charge_timeout),

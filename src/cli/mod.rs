@@ -191,6 +191,7 @@ fn stripe_transport(config: &GatewayConfig) -> anyhow::Result<StripeTransport> {
     let settings = TransportConfig {
         api_base: config.stripe.api_base.clone(),
         version: config.stripe.version.clone(),
+        token_parameter: config.stripe.token_parameter.clone(),
         connect_timeout: Span::seconds(5),
         charge_timeout: PATIENCE,
         read_timeout: PATIENCE,

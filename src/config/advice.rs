@@ -165,6 +165,22 @@ fn untaxed_shipping(tenant: &TenantConfig) -> Option<Diagnostic> {
     })
 }
 
+/// The ways to pay, as the tools name them.
+pub(super) fn payment_methods_offered(tenant: &TenantConfig) -> Vec<&'static str> {
+    let checkout = &tenant.seed().checkout;
+    let mut ways = Vec::new();
+    if checkout.method.takes_tokens() {
+        ways.push("payment_sheet");
+    }
+    if checkout.method.opens_stripe_checkouts() {
+        ways.push("hosted");
+    }
+    if checkout.wallet {
+        ways.push("wallet");
+    }
+    ways
+}
+
 /// `6 products, 18.50 to 62.00 USD`.
 pub(super) fn goods(tenant: &TenantConfig) -> String {
     let count = tenant.catalog().products().len();

@@ -51,6 +51,8 @@ pub struct CheckedMerchant {
     pub sold_to: Vec<String>,
     pub shipping: Vec<String>,
     pub tax: String,
+    /// The ways to pay, as the tools name them.
+    pub payment_methods_offered: Vec<&'static str>,
 }
 
 /// Checks these files and folders; without any, the gateway's folder of merchants.
@@ -106,6 +108,7 @@ impl CheckedMerchant {
             sold_to: advice::sold_to(tenant),
             shipping: advice::shipping(tenant),
             tax: advice::tax(tenant),
+            payment_methods_offered: advice::payment_methods_offered(tenant),
         }
     }
 }
@@ -131,6 +134,7 @@ impl fmt::Display for CheckReport {
                 sold_to,
                 shipping,
                 tax,
+                payment_methods_offered,
                 ..
             } = merchant;
             let suspended = if *status == "suspended" { ", suspended" } else { "" };
@@ -144,6 +148,7 @@ impl fmt::Display for CheckReport {
                 writeln!(f, "  shipping: {}", shipping.join(", "))?;
             }
             writeln!(f, "  tax: {tax}")?;
+            writeln!(f, "  paid by: {}", payment_methods_offered.join(", "))?;
         }
         let files = counted(self.files.len(), "file");
         let warnings = counted(self.warnings.len(), "warning");

@@ -2,6 +2,7 @@
 
 use super::finding::Finding;
 use super::{Subject, webhook_secret};
+use crate::config::tenant::grants_tokens;
 use crate::domain::ids::Mode;
 use crate::domain::merchant::CheckoutMethod;
 use crate::stripe::AccountError;
@@ -16,6 +17,7 @@ const NEXT_KEY: &str = "next Stripe key";
 const PERMITTED: &str = "key permissions";
 const NEXT_PERMITTED: &str = "next key permits";
 const PAYMENT_TOKENS: &str = "payment tokens";
+const WALLETS: &str = "agents' wallets";
 const WEBHOOK: &str = "Stripe webhook";
 
 pub(super) async fn examine(subject: &Subject<'_>) -> Vec<Finding> {
@@ -30,6 +32,8 @@ pub(super) async fn examine(subject: &Subject<'_>) -> Vec<Finding> {
         Err(AccountError::KeyRefused(_) | AccountError::ClockDiffers | AccountError::ReadFailed(_))
     );
     let mut found = vec![of_account(subject, ACCOUNT, &account)];
+    let country = account.as_ref().ok().and_then(|account| account.country.as_deref());
+    let wallets = wallets(subject.view.checkout.wallet, country);
     if let Some(next) = &subject.secrets.next_stripe_key {
         let stripe = of_key(next);
         let of_next = stripe.account().await;
@@ -41,10 +45,11 @@ pub(super) async fn examine(subject: &Subject<'_>) -> Vec<Finding> {
     if answers {
         found.push(permissions(subject, PERMITTED, &subject.secrets.stripe_key, &stripe).await);
         found.push(payment_tokens(subject, &stripe).await);
+        found.push(wallets);
         found.push(webhook(subject, &stripe).await);
     } else {
         found.extend(
-            [PERMITTED, PAYMENT_TOKENS, WEBHOOK]
+            [PERMITTED, PAYMENT_TOKENS, WALLETS, WEBHOOK]
                 .map(|check| Finding::skip(check, "the account could not be read")),
         );
     }
@@ -168,11 +173,12 @@ async fn permissions(
 async fn payment_tokens(subject: &Subject<'_>, stripe: &Inspection) -> Finding {
     let version = &subject.doctor.config.stripe.version;
     let remedy = "grant it in the Stripe Dashboard, Developers, API keys, the key's permissions";
-    match (stripe.access(TOKENS).await, subject.view.checkout.method) {
+    let checkout = &subject.view.checkout;
+    match (stripe.access(TOKENS).await, checkout.method) {
         (KeyAccess::Granted, _) => {
             Finding::pass(PAYMENT_TOKENS, format!("Shared Payment Tokens can be read in version {version}"))
         }
-        (_, CheckoutMethod::StripeCheckout) => {
+        (_, CheckoutMethod::StripeCheckout) if !checkout.wallet => {
             Finding::skip(PAYMENT_TOKENS, "this shop is paid on Stripe's page only (checkout.method)")
         }
         (KeyAccess::Refused(_), _) => {
@@ -192,6 +198,22 @@ async fn payment_tokens(subject: &Subject<'_>, stripe: &Inspection) -> Finding {
         (KeyAccess::Inconclusive(why), _) => {
             Finding::warn(PAYMENT_TOKENS, format!("not tried: {why}"), "try again later")
         }
+    }
+}
+
+/// Whether agents' wallets can pay this shop, by the country of its Stripe account.
+fn wallets(is_offered: bool, country: Option<&str>) -> Finding {
+    if !is_offered {
+        return Finding::skip(WALLETS, "this shop is not paid by them (checkout.wallet)");
+    }
+    match country {
+        Some(country) if !grants_tokens(country) => Finding::warn(
+            WALLETS,
+            format!("Stripe grants no payment tokens to sellers in {country}, so none can pay"),
+            format!("write stripe.country = \"{country}\", and no checkout.wallet = true"),
+        ),
+        Some(country) => Finding::pass(WALLETS, format!("they can pay a seller in {country}")),
+        None => Finding::skip(WALLETS, "the country of the account could not be read"),
     }
 }
 
@@ -312,4 +334,24 @@ fn not_fixed(why: &KeyAccess) -> Finding {
         KeyAccess::Granted | KeyAccess::NotOffered => "not changed: Stripe's answer says nothing".to_owned(),
     };
     Finding::fail(WEBHOOK, found, "change the endpoint in the Stripe Dashboard, Developers, Webhooks")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::Verdict;
+    use super::*;
+
+    #[test]
+    fn a_seller_whose_country_gets_no_tokens_is_told() {
+        let found = |is_offered, country| {
+            let finding = wallets(is_offered, country);
+            (finding.verdict, finding.remedy.unwrap_or_default())
+        };
+        assert_eq!(found(true, Some("DE")).0, Verdict::Pass);
+        let (verdict, remedy) = found(true, Some("JP"));
+        assert_eq!(verdict, Verdict::Warn);
+        assert!(remedy.contains("stripe.country = \"JP\""), "{remedy}");
+        assert_eq!(found(true, None).0, Verdict::Skip);
+        assert_eq!(found(false, Some("JP")).0, Verdict::Skip);
+    }
 }

@@ -70,7 +70,8 @@ fn attempt_row(
     let (body, sealed_token) = match &intent.source {
         PaymentSource::Token(token) => {
             let sealed = seal(deps, &merchant.tenant, (session, intent.number), token);
-            (encode_charge(intent, view).map_err(|error| unencodable(&error))?, Some(sealed))
+            let body = encode_charge(intent, view, merchant.key.stripe.token_parameter());
+            (body.map_err(|error| unencodable(&error))?, Some(sealed))
         }
         PaymentSource::StripeCheckout { quote, expires, email } => {
             let links = ReturnUrls {

@@ -1,7 +1,8 @@
 //! The body of a charge, in its stored form and in the form that is sent.
 //!
-//! The stored form has everything but the token, which is kept encrypted beside it. The two are combined in only one
-//! way, so that every repeat is the same byte for byte.
+//! The stored form ends with the name of the token's parameter, and has everything but the token, which is kept encrypted
+//! beside it. The two are combined in only one way, so that every repeat is the same byte for byte, whatever the name has
+//! become since.
 
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -15,6 +16,14 @@ pub(super) const SESSION_KEY: &str = "checkout_session";
 pub(super) const REVISION_KEY: &str = "checkout_revision";
 pub(super) const ATTEMPT_KEY: &str = "checkout_attempt";
 pub(super) const MERCHANT_KEY: &str = "merchant";
+
+/// The metadata keys that Stripe wants of payments by the Machine Payments Protocol.
+const MACHINE_PAYMENT: &str = "machine_payment";
+const INTENT: &str = "mpp_intent";
+const CHALLENGE: &str = "mpp_challenge_id";
+
+/// The token's parameter in bodies that do not end with its name.
+const TOKEN_PARAMETER: &str = "payment_method_data[shared_payment_granted_token]";
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -92,11 +101,22 @@ pub(super) fn metadata(charge: &ExpectedPayment, view: &MerchantView) -> BTreeMa
     ])
 }
 
-/// The form-encoded body of a charge (`POST /v1/payment_intents`), without its token.
-pub fn encode_charge(intent: &AttemptIntent, view: &MerchantView) -> Result<String, serde_qs::Error> {
+/// The form-encoded body of a charge (`POST /v1/payment_intents`), up to its token.
+pub fn encode_charge(
+    intent: &AttemptIntent,
+    view: &MerchantView,
+    token_parameter: &str,
+) -> Result<String, serde_qs::Error> {
     let charge = &intent.expected;
-    let metadata = metadata(charge, view);
-    serde_qs::to_string(&Body {
+    let mut metadata = metadata(charge, view);
+    if let Some(challenge) = &intent.challenge {
+        metadata.extend([
+            (MACHINE_PAYMENT, "true".to_owned()),
+            (INTENT, "charge".to_owned()),
+            (CHALLENGE, challenge.clone()),
+        ]);
+    }
+    let body = serde_qs::to_string(&Body {
         amount: charge.total.minor,
         currency: charge.total.currency.code(),
         confirm: true,
@@ -110,11 +130,14 @@ pub fn encode_charge(intent: &AttemptIntent, view: &MerchantView) -> Result<Stri
         metadata,
         receipt_email: intent.receipt_email.as_deref(),
         shipping: Shipping::of(intent),
-    })
+    })?;
+    Ok(format!("{body}&{token_parameter}="))
 }
 
 /// The body with its token, in the form that is sent.
 #[must_use]
 pub fn with_token(body: &str, token: &super::SharedPaymentToken) -> String {
-    format!("{body}&payment_method_data[shared_payment_granted_token]={}", token.expose())
+    let token = token.expose();
+    // No other parameter that may come last has an empty value.
+    if body.ends_with('=') { format!("{body}{token}") } else { format!("{body}&{TOKEN_PARAMETER}={token}") }
 }

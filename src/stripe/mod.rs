@@ -61,7 +61,7 @@ pub struct StripeAccount {
 /// A stored charge.
 #[derive(Clone, Debug)]
 pub struct StoredCharge<'a> {
-    /// The body without the token.
+    /// The body up to the token.
     pub body: &'a str,
     pub token: &'a SharedPaymentToken,
     pub idempotency_key: &'a IdempotencyKey,
@@ -117,6 +117,10 @@ impl StripeAccount {
 impl SellerAccount for StripeAccount {
     fn version(&self) -> &str {
         self.transport.version()
+    }
+
+    fn token_parameter(&self) -> &str {
+        self.transport.token_parameter()
     }
 
     /// Reads the account of the key (`GET /v1/account`), and checks that the clocks agree. Nothing is sent before

@@ -40,6 +40,9 @@ pub trait SellerAccount: Debug + Send + Sync + 'static {
     /// The `Stripe-Version` that new requests carry.
     fn version(&self) -> &str;
 
+    /// The name of the token's parameter in new charges.
+    fn token_parameter(&self) -> &str;
+
     /// Reads the account of the key.
     async fn account_id(&self) -> Result<AccountId, AccountError>;
 

@@ -31,6 +31,8 @@ pub struct TransportConfig {
     pub api_base: Url,
     /// `Stripe-Version` of new requests.
     pub version: String,
+    /// The name of the token's parameter in new charges.
+    pub token_parameter: String,
     /// How long a connection may take.
     pub connect_timeout: Span,
     /// How long a charge may take.
@@ -170,6 +172,11 @@ impl StripeTransport {
     /// The configured `Stripe-Version`.
     pub(super) fn version(&self) -> &str {
         &self.config.version
+    }
+
+    /// The configured name of a token's parameter.
+    pub(super) fn token_parameter(&self) -> &str {
+        &self.config.token_parameter
     }
 
     /// Host and port.

@@ -187,6 +187,7 @@ fn event(caller_event: &CallerEvent, session: &Session, now: Timestamp) -> Event
                 payment: Payment {
                     door: TokenDoor::PaymentSheet,
                     user_agent: None,
+                    challenge: None,
                     revision: Some(revision),
                     token,
                     buyer,

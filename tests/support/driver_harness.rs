@@ -156,6 +156,7 @@ impl DriverHarness {
         self.ask(Command::Complete(Payment {
             door,
             user_agent: None,
+            challenge: None,
             revision,
             token: token.parse().unwrap(),
             buyer,

@@ -65,6 +65,8 @@ struct Answers {
     currency: String,
     countries: Vec<String>,
     network_id: String,
+    /// The country of the Stripe account, where Stripe named it.
+    seller: Option<String>,
 }
 
 impl New {
@@ -106,7 +108,8 @@ impl New {
         let countries = (!self.country.is_empty()).then(|| self.country.join(","));
         let countries = answer(&COUNTRIES, countries.or_else(|| of_account(|known| &known.country)))?;
         let network_id = answer(&NETWORK, self.network_id.clone())?;
-        Ok(Answers { name, host, currency, countries: in_list(&countries), network_id })
+        let seller = of_account(|known| &known.country);
+        Ok(Answers { name, host, currency, countries: in_list(&countries), network_id, seller })
     }
 
     fn twin_of(&self, live: &MerchantId, config: &GatewayConfig) -> anyhow::Result<String> {
@@ -254,6 +257,10 @@ fn filled(id: &MerchantId, answers: &Answers) -> String {
         |_| "1850 is 18.50 USD".to_owned(),
         |currency: Currency| format!("1800 is {}", Money::new(1800, currency)),
     );
+    let seller = answers
+        .seller
+        .as_deref()
+        .map(|country| format!("# The country of the Stripe account.\ncountry = {}\n", quoted(country)));
     let one_line = |text: &str| text.replace(|letter: char| letter.is_control(), " ");
     TEMPLATE
         .replace("{id}", id.as_str())
@@ -264,6 +271,7 @@ fn filled(id: &MerchantId, answers: &Answers) -> String {
         .replace("{currency_quoted}", &quoted(&answers.currency))
         .replace("{countries_quoted}", &countries.join(", "))
         .replace("{network_quoted}", &quoted(&answers.network_id))
+        .replace("{seller}", &seller.unwrap_or_default())
 }
 
 /// Writes a file that must not exist, whole or not at all.

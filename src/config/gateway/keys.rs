@@ -14,7 +14,7 @@ pub(super) enum KeyKind {
 }
 
 /// Every key: section, name, kind.
-pub(super) const KEYS: [(&str, &str, KeyKind); 33] = [
+pub(super) const KEYS: [(&str, &str, KeyKind); 34] = [
     ("public", "listen", KeyKind::Text),
     ("public", "base_hosts", KeyKind::List),
     ("public", "allowed_origins", KeyKind::List),
@@ -40,6 +40,7 @@ pub(super) const KEYS: [(&str, &str, KeyKind); 33] = [
     ("stripe", "api_base", KeyKind::Text),
     ("stripe", "allow_live_on_loopback", KeyKind::Switch),
     ("stripe", "version", KeyKind::Text),
+    ("stripe", "token_parameter", KeyKind::Text),
     ("stripe", "connect_timeout_seconds", KeyKind::Number),
     ("stripe", "request_timeout_seconds", KeyKind::Number),
     ("order_events", "allow_loopback", KeyKind::Switch),

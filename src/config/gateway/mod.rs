@@ -123,6 +123,8 @@ pub struct StripeConfig {
     /// Whether merchants in live mode may be served though the API is on this machine.
     pub allow_live_on_loopback: bool,
     pub version: String,
+    /// The name of the parameter of a charge that carries the Shared Payment Token.
+    pub token_parameter: String,
     /// How long connecting may take.
     pub connect_timeout: Duration,
     /// How long one request may take.
@@ -283,6 +285,10 @@ fn read_public(layers: &mut Layers) -> Option<PublicConfig> {
     })
 }
 
+/// The names that Stripe's versions have had for a token's parameter, the present one first.
+const TOKEN_PARAMETERS: [&str; 2] =
+    ["payment_method_data[shared_payment_granted_token]", "shared_payment_granted_token"];
+
 fn read_stripe(layers: &mut Layers) -> Option<StripeConfig> {
     let api_base = layers.read("stripe.api_base", |text: String| {
         let origin = web::origin(&text).map_err(|wrong| web_error(&wrong))?;
@@ -296,6 +302,14 @@ fn read_stripe(layers: &mut Layers) -> Option<StripeConfig> {
             no(format!("is no Stripe version: {}", quoted(&text)), "write one such as \"2026-09-30.preview\"")
         }
     });
+    let token_parameter = layers.read("stripe.token_parameter", |text: String| {
+        if TOKEN_PARAMETERS.contains(&text.as_str()) {
+            Ok(text)
+        } else {
+            let names = TOKEN_PARAMETERS.map(quoted).join(" or ");
+            no(format!("is no parameter of a token: {}", quoted(&text)), format!("write {names}"))
+        }
+    });
     let mut seconds = |key, most| layers.read(key, |number: i64| within(number, 1, most));
     let connect = seconds("stripe.connect_timeout_seconds", LONGEST_REQUEST);
     let request = seconds("stripe.request_timeout_seconds", LONGEST_REQUEST);
@@ -303,6 +317,7 @@ fn read_stripe(layers: &mut Layers) -> Option<StripeConfig> {
         api_base: api_base?,
         allow_live_on_loopback: allow_live_on_loopback?,
         version: version?,
+        token_parameter: token_parameter?,
         connect_timeout: Duration::from_secs(connect?),
         request_timeout: Duration::from_secs(request?),
     })

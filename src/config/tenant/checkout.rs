@@ -1,5 +1,6 @@
 //! `[checkout]` and `[limits]`: the rules of checkouts, and the limits on calls to the shop.
 
+use super::stripe::grants_tokens;
 use super::values::{Amounts, countries, whole};
 use crate::config::diagnostic::quoted;
 use crate::config::document::{Field, Section};
@@ -11,19 +12,22 @@ use crate::domain::time::Span;
 const QUOTE_MINUTES: i64 = 15;
 /// Link gives a person half an hour to approve.
 const WALLET_QUOTE_MINUTES: i64 = 45;
+/// The half hour, and a few minutes to pay.
+const SHORTEST_WALLET_QUOTE: i64 = 35;
 const LONGEST_QUOTE: i64 = 60;
 const SESSION_MINUTES: i64 = 120;
 const LONGEST_SESSION: i64 = 24 * 60;
 
-/// Reads `[checkout]`; every key has a default.
-pub(super) fn read(root: &Section<'_>, amounts: Amounts) -> CheckoutPolicy {
+/// Reads `[checkout]`; every key has a default. `seller` is the country of the Stripe account, where the file names it.
+pub(super) fn read(root: &Section<'_>, amounts: Amounts, seller: Option<CountryCode>) -> CheckoutPolicy {
     let section = root.section("checkout");
     let words = [
         ("payment_sheet", CheckoutMethod::PaymentSheet),
         ("hosted", CheckoutMethod::StripeCheckout),
         ("auto", CheckoutMethod::Auto),
     ];
-    let method = section.field("method").and_then(|field| field.choice(&words));
+    let method =
+        section.field("method").and_then(|field| field.choice(&words)).unwrap_or(CheckoutMethod::Auto);
     let max_total = section.field("max_total").and_then(|field| amounts.chargeable(&field));
     let sold_to = match section.field("countries") {
         Some(field) => countries(&field),
@@ -34,16 +38,27 @@ pub(super) fn read(root: &Section<'_>, amounts: Amounts) -> CheckoutPolicy {
     let receipt_email = section.field("receipt_email").and_then(|field| field.switch()).unwrap_or(false);
     let words = [("off", RiskPolicy::Off), ("block_on_recommendation", RiskPolicy::BlockOnRecommendation)];
     let risk = section.field("risk").and_then(|field| field.choice(&words));
-    let wallet = section.field("wallet").and_then(|field| field.switch()).unwrap_or(false);
+    let wallet = wallet(&section, method, seller);
     let agents = agents(section.section("agents"));
-    let quote = section.field("quote_ttl_minutes").and_then(|field| whole(&field, 1..=LONGEST_QUOTE));
+    let quote = section.field("quote_ttl_minutes").and_then(|field| {
+        let minutes = whole(&field, 1..=LONGEST_QUOTE)?;
+        if wallet && minutes < SHORTEST_WALLET_QUOTE {
+            field.warn(
+                format!("is {minutes}, and the owner of an agent's wallet has half an hour to approve a payment"),
+                format!(
+                    "write at least {SHORTEST_WALLET_QUOTE}, leave it out for {WALLET_QUOTE_MINUTES}, or write wallet = false"
+                ),
+            );
+        }
+        Some(minutes)
+    });
     let quote = quote.unwrap_or(if wallet { WALLET_QUOTE_MINUTES } else { QUOTE_MINUTES });
     let session =
         section.field("session_ttl_minutes").and_then(|field| whole(&field, quote..=LONGEST_SESSION));
     let session = session.unwrap_or(SESSION_MINUTES);
     section.finish();
     CheckoutPolicy {
-        method: method.unwrap_or(CheckoutMethod::Auto),
+        method,
         wallet,
         agents,
         max_total,
@@ -56,6 +71,23 @@ pub(super) fn read(root: &Section<'_>, amounts: Amounts) -> CheckoutPolicy {
         quote_ttl: Span::minutes(quote),
         session_ttl: Span::minutes(session),
     }
+}
+
+/// Whether agents' wallets pay: what the file says, else wherever the shop takes tokens besides its page, unless Stripe grants
+/// none in the seller's country.
+fn wallet(section: &Section<'_>, method: CheckoutMethod, seller: Option<CountryCode>) -> bool {
+    let refused = seller.filter(|country| !grants_tokens(country.as_str()));
+    let Some(field) = section.field("wallet") else {
+        return method == CheckoutMethod::Auto && refused.is_none();
+    };
+    let wallet = field.switch().unwrap_or(false);
+    if let Some(country) = refused.filter(|_| wallet) {
+        field.refuse(
+            format!("is true, and Stripe grants no payment tokens to sellers in {country}"),
+            "write false, or correct stripe.country",
+        );
+    }
+    wallet
 }
 
 /// The most agents in a list: far more than there are.

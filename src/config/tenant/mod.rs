@@ -30,6 +30,7 @@ use crate::ports::Environment;
 
 pub(super) use products::is_placeholder;
 use stripe::SecretSetting;
+pub use stripe::grants_tokens;
 use values::{Addresses, Amounts};
 pub use webhook::WebhookSecrets;
 use webhook::WebhookSetting;
@@ -302,9 +303,9 @@ fn read_root(source: &Source<'_>, root: Section<'_>) -> Option<TenantConfig> {
     let currency = read_currency(&root);
     let (amounts, addresses) = (Amounts(currency), Addresses(mode));
 
-    let checkout = checkout::read(&root, amounts);
-    let limits = checkout::read_limits(&root);
     let stripe = stripe::read(&root, id.as_ref(), mode);
+    let checkout = checkout::read(&root, amounts, stripe.as_ref().and_then(|stripe| stripe.country));
+    let limits = checkout::read_limits(&root);
     let links = presence::read_links(&root, addresses);
     let chatgpt = presence::read_chatgpt(&root, addresses);
     let products = products::read(&root, (amounts, addresses));

@@ -2,10 +2,11 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::values::{id, once, refuse_empty};
+use super::values::{country, id, once, refuse_empty};
 use crate::config::diagnostic::{Diagnostic, Place, quoted};
 use crate::config::document::{Field, Section};
 use crate::config::secrets::{SecretRef, SecretsDir};
+use crate::domain::address::CountryCode;
 use crate::domain::ids::{AccountId, MerchantId, Mode, NetworkId};
 use crate::domain::merchant::PaymentMethod;
 use crate::ports::Environment;
@@ -16,6 +17,19 @@ const MOST_WEBHOOK_SECRETS: usize = 4;
 /// The Network IDs of the sample files, which belong to no merchant.
 const SAMPLE_NETWORKS: [&str; 3] =
     ["profile_test_harborcoffee", "profile_test_fernandthread", "profile_test_kumoprints"];
+
+/// The countries whose sellers Stripe grants Shared Payment Tokens to (Stripe, "Agentic commerce seller services", autumn
+/// 2026).
+const TOKEN_SELLERS: [&str; 34] = [
+    "US", "CA", "AT", "BE", "BG", "CH", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GB", "GI", "GR",
+    "HR", "HU", "IE", "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
+];
+
+/// Whether Stripe grants Shared Payment Tokens to sellers in this country, as two letters.
+#[must_use]
+pub fn grants_tokens(country: &str) -> bool {
+    TOKEN_SELLERS.contains(&country)
+}
 
 const TEST_NETWORK: &str = "profile_test_";
 const METHODS: [(&str, PaymentMethod); 4] = [
@@ -65,6 +79,8 @@ pub(super) struct Stripe {
     pub(super) account: Option<AccountId>,
     /// The place of the account, or of the section if it is not named.
     pub(super) account_place: Place,
+    /// The country of the account, if it is named.
+    pub(super) country: Option<CountryCode>,
     /// Whether another merchant may receive payments in the same account.
     pub(super) shared_account: bool,
     pub(super) key: SecretSetting,
@@ -91,6 +107,7 @@ pub(super) fn read(root: &Section<'_>, merchant: Option<&MerchantId>, mode: Opti
     let account = section.field("account_id");
     let account_place = account.as_ref().map_or_else(|| section.place(), Field::place);
     let account = account.and_then(|field| id::<AccountId>(&field, "acct_1ABC"));
+    let seller = section.field("country").and_then(|field| country(&field, field.text()));
     let shared_account = section.field("shared_account").and_then(|field| field.switch()).unwrap_or(false);
     let key =
         section.required("secret_key", "refer to the key, such as \"file:stripe_key\" or \"env:MERCHANT_…\"");
@@ -119,6 +136,7 @@ pub(super) fn read(root: &Section<'_>, merchant: Option<&MerchantId>, mode: Opti
         network_id: network_id?,
         account,
         account_place,
+        country: seller,
         shared_account,
         key: key?,
         next_key,

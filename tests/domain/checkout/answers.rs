@@ -54,6 +54,7 @@ fn the_machine_itself_refuses_a_payment_of_what_was_not_shown() {
         let payment = Payment {
             door: TokenDoor::PaymentSheet,
             user_agent: None,
+            challenge: None,
             revision,
             token,
             buyer: shop::two_mugs().buyer.unwrap_or_default(),

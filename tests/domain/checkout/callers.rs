@@ -79,6 +79,7 @@ impl<'a> Slow<'a> {
         let payment = Payment {
             door: TokenDoor::PaymentSheet,
             user_agent: None,
+            challenge: None,
             revision,
             token,
             buyer: Buyer::default(),

@@ -127,6 +127,7 @@ fn the_order_keeps_earlier_buyer_fields_that_the_payer_omits() {
     let payment = merchant_gateway::domain::checkout::model::Payment {
         door: TokenDoor::PaymentSheet,
         user_agent: None,
+        challenge: None,
         revision,
         token,
         buyer: payer,

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use merchant_gateway::domain::checkout::model::{Patch, PaymentSource};
 
-use merchant_gateway::stripe::{ReturnUrls, StripeCheckoutOffer, encode_charge, encode_stripe_checkout};
+use merchant_gateway::stripe::{
+    ReturnUrls, StripeCheckoutOffer, encode_charge, encode_stripe_checkout, with_token,
+};
 
 use test_support::driver_harness::DriverHarness;
 use test_support::shop;
@@ -31,10 +33,13 @@ fn fields(body: &str) -> BTreeMap<String, String> {
     url::form_urlencoded::parse(body.as_bytes()).into_owned().collect()
 }
 
+/// The parameter of a charge that carries the token.
+const TOKEN: &str = "payment_method_data[shared_payment_granted_token]";
+
 #[test]
 fn a_charge_confirms_its_payment_at_once_without_authentication() {
     let (harness, _) = DriverHarness::charging();
-    let body = encode_charge(&harness.attempts[0], &harness.view).unwrap();
+    let body = encode_charge(&harness.attempts[0], &harness.view, TOKEN).unwrap();
     let session = harness.id.to_string();
     let expected = [
         ("amount", "4361"),
@@ -55,9 +60,37 @@ fn a_charge_confirms_its_payment_at_once_without_authentication() {
         ("shipping[address][state]", "CA"),
         ("shipping[address][postal_code]", "90001"),
         ("shipping[address][country]", "US"),
+        (TOKEN, ""),
     ];
     let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(fields(&body), BTreeMap::from(expected));
+}
+
+#[test]
+fn a_charge_is_sent_with_the_name_of_its_token_that_it_began_with() {
+    let (harness, _) = DriverHarness::charging();
+    let token = "spt_first0001".parse().unwrap();
+    let sent = |body: &str| fields(&with_token(body, &token));
+    for name in [TOKEN, "shared_payment_granted_token"] {
+        let body = encode_charge(&harness.attempts[0], &harness.view, name).unwrap();
+        assert_eq!(sent(&body)[name], "spt_first0001");
+        assert_eq!(sent(&body).keys().filter(|key| key.contains("granted_token")).count(), 1, "{name}");
+    }
+    // Bodies of older versions end before the name.
+    assert_eq!(
+        with_token("amount=100&currency=usd", &token),
+        format!("amount=100&currency=usd&{TOKEN}=spt_first0001")
+    );
+}
+
+#[test]
+fn a_charge_for_a_wallet_carries_what_stripe_wants_of_machine_payments() {
+    let (mut harness, _) = DriverHarness::charging();
+    harness.attempts[0].challenge = Some("LAO4lOiVxabVMt8u6aUbGYZu9cF15VwIpaXF-uVmv4U".to_owned());
+    let body = fields(&encode_charge(&harness.attempts[0], &harness.view, TOKEN).unwrap());
+    assert_eq!(body["metadata[machine_payment]"], "true");
+    assert_eq!(body["metadata[mpp_intent]"], "charge");
+    assert_eq!(body["metadata[mpp_challenge_id]"], "LAO4lOiVxabVMt8u6aUbGYZu9cF15VwIpaXF-uVmv4U");
 }
 
 #[test]

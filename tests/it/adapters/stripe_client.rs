@@ -37,6 +37,7 @@ struct Shop {
 /// The client of an account at this address.
 fn client(api_base: &str, own: Arc<dyn Clock>) -> StripeAccount {
     let config = TransportConfig {
+        token_parameter: "payment_method_data[shared_payment_granted_token]".to_owned(),
         api_base: api_base.parse().unwrap(),
         version: VERSION.to_owned(),
         connect_timeout: Span::seconds(10),

@@ -40,7 +40,6 @@ pub fn live_file() -> String {
         .replace("blue.localhost", HOST)
         .replace("profile_test_bluedoor", "profile_bluedoor")
         .replace("harbor-coffee.example", "blue-door.shop")
-        .replace("wallet = false", "wallet = true")
         .replace(
             "# webhook_secrets = [\"env:MERCHANT_HARBOR_COFFEE__STRIPE_WEBHOOK_SECRET\"]",
             "webhook_secrets = [\"file:stripe-webhook-secret\"]",

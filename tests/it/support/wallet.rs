@@ -6,7 +6,7 @@ use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
 use super::client::{Client, Speaks};
-use super::test_gateway::{TestGateway, usual_shops};
+use super::test_gateway::TestGateway;
 
 /// The challenge of an answer with status 402.
 pub fn challenge(headers: &HeaderMap) -> Value {
@@ -110,15 +110,6 @@ impl<'a> Wallet<'a> {
         let amount = request["amount"].as_str().unwrap().parse().unwrap();
         self.sends(&credential(challenge, &self.world.token(card, amount))).await
     }
-}
-
-/// A world whose first shop takes payments from wallets.
-pub fn world() -> TestGateway {
-    let mut shops = usual_shops();
-    let file = &mut shops[0].file;
-    *file = file.replace("wallet = false", "wallet = true").replace("quote_ttl_minutes = 15\n", "");
-    assert!(file.contains("wallet = true"));
-    TestGateway::of_shops(shops)
 }
 
 /// A checkout that a wallet can pay: its sheet, and what tools tell of the wallet.

@@ -134,7 +134,7 @@ async fn ready(client: &Client) -> (Value, String) {
     let sheet = client.ready_checkout().await;
     let session = json!({ "checkout_session_id": sheet["id"] });
     let started = client.works("start_hosted_checkout", session).await;
-    assert_eq!(started["payment_methods_offered"], json!(["payment_sheet", "hosted"]));
+    assert_eq!(started["payment_methods_offered"], json!(["payment_sheet", "hosted", "wallet"]));
     (sheet, started["checkout_url"].as_str().expect("a page").to_owned())
 }
 

@@ -141,8 +141,12 @@ fn told_world(receiver: &OrderReceiver) -> TestGateway {
         let variable: &str = format!("{prefix}_WEBHOOK_SECRET").leak();
         let webhook = format!("\n[webhook]\nurl = \"{}\"\nsecret = \"env:{variable}\"\n", receiver.url());
         shop.file.push_str(&webhook);
-        shop.file =
-            shop.file.replace("wallet = false\n", "").replace("[checkout]", "[checkout]\nwallet = true");
+        // Wallets pay sellers in any country here.
+        shop.file = shop.file.replace(
+            "country = \"JP\"
+",
+            "",
+        );
         settings.push((variable, WEBHOOK_SECRET));
     }
     let mut world = TestGateway::closed(shops);

@@ -117,12 +117,7 @@ fn shops() -> Vec<Shop> {
     let mut shops = usual_shops();
     for (shop, variable) in shops.iter_mut().zip(VARIABLES) {
         let line = format!("[stripe]\nwebhook_secrets = [\"env:{variable}\"]\n");
-        shop.file = shop.file.replacen("[stripe]\n", &line, 1).replace("wallet = false\n", "");
-        shop.file = if shop.file.contains("[checkout]\n") {
-            shop.file.replacen("[checkout]\n", "[checkout]\nwallet = true\n", 1)
-        } else {
-            format!("{}\n[checkout]\nwallet = true\n", shop.file)
-        };
+        shop.file = shop.file.replacen("[stripe]\n", &line, 1);
     }
     shops
 }

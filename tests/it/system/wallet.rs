@@ -13,11 +13,11 @@ use stripe_emulator::HoldPoint;
 
 use crate::support::client::{Speaks, california, total};
 use crate::support::test_gateway::{OTHER_ACCOUNT, OTHER_SHOP, SHOP, TestGateway, usual_shops};
-use crate::support::wallet::{Wallet, authorization, credential, of_base64, payable, world};
+use crate::support::wallet::{Wallet, authorization, credential, of_base64, payable};
 
 #[tokio::test]
 async fn a_wallet_pays_once_and_hears_the_order_again() {
-    let world = world();
+    let world = TestGateway::start();
     let (sheet, offered) = payable(&world.client(Speaks::Modern)).await;
     assert_eq!(offered["amount"], total(&sheet));
     assert_eq!((&offered["currency"], &offered["test"]), (&json!("usd"), &json!(true)));
@@ -41,6 +41,9 @@ async fn a_wallet_pays_once_and_hears_the_order_again() {
     assert_eq!((&receipt["method"], &receipt["status"]), (&json!("stripe"), &json!("success")));
     assert_eq!(receipt["reference"], world.ledger()[0].payment_intent.as_str());
     assert_eq!(paid.header("cache-control"), Some("private, no-store"));
+    let marked = &world.ledger()[0].metadata;
+    assert_eq!((marked["machine_payment"].as_str(), marked["mpp_intent"].as_str()), ("true", "charge"));
+    assert_eq!(marked["mpp_challenge_id"], challenge["id"].as_str().unwrap());
 
     // The same command again, and somebody who only asks.
     let again = wallet.sends(&credential(&challenge, &token)).await;
@@ -57,7 +60,7 @@ async fn a_wallet_pays_once_and_hears_the_order_again() {
 
 #[tokio::test]
 async fn a_declined_token_is_answered_with_another_challenge() {
-    let world = world();
+    let world = TestGateway::start();
     let (_, offered) = payable(&world.client(Speaks::Modern)).await;
     let wallet = Wallet::of(&world, &offered);
     let challenge = wallet.asks().await.challenge();
@@ -73,7 +76,7 @@ async fn a_declined_token_is_answered_with_another_challenge() {
 
 #[tokio::test]
 async fn a_token_that_does_not_fit_charges_nothing() {
-    let world = world();
+    let world = TestGateway::start();
     let (sheet, offered) = payable(&world.client(Speaks::Modern)).await;
     let wallet = Wallet::of(&world, &offered);
     let challenge = wallet.asks().await.challenge();
@@ -92,7 +95,7 @@ async fn a_token_that_does_not_fit_charges_nothing() {
 
 #[tokio::test]
 async fn a_credential_for_something_else_charges_nothing() {
-    let world = world();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let (sheet, offered) = payable(&client).await;
     let (_, of_other) = payable(&client).await;
@@ -128,7 +131,7 @@ async fn a_credential_for_something_else_charges_nothing() {
 
 #[tokio::test]
 async fn a_changed_checkout_is_told_and_an_equal_quote_is_not_changed() {
-    let world = world();
+    let world = TestGateway::start();
     let client = world.client(Speaks::Modern);
     let (sheet, offered) = payable(&client).await;
     let wallet = Wallet::of(&world, &offered);
@@ -153,7 +156,7 @@ async fn a_changed_checkout_is_told_and_an_equal_quote_is_not_changed() {
 
 #[tokio::test]
 async fn an_undecided_charge_is_never_challenged_again() {
-    let world = world();
+    let world = TestGateway::start();
     let (sheet, offered) = payable(&world.client(Speaks::Modern)).await;
     let wallet = Wallet::of(&world, &offered);
     let challenge = wallet.asks().await.challenge();
@@ -180,7 +183,7 @@ async fn an_undecided_charge_is_never_challenged_again() {
 
 #[tokio::test]
 async fn who_has_no_right_key_or_no_such_shop_gets_nothing() {
-    let world = world();
+    let world = TestGateway::start();
     let (sheet, offered) = payable(&world.client(Speaks::Modern)).await;
     let wallet = Wallet::of(&world, &offered);
     let wrong = Wallet::at(&world, wallet.url[..wallet.url.len() - 4].to_owned() + "AAAA");
@@ -200,6 +203,9 @@ async fn who_has_no_right_key_or_no_such_shop_gets_nothing() {
     assert!(refused.map_or(true, |refused| refused.status().as_u16() == 413), "it is not read");
 
     // A shop that takes no such payments tells nothing of them.
+    let mut shops = usual_shops();
+    shops[1].file.push_str("\n[checkout]\nwallet = false\n");
+    let world = TestGateway::of_shops(shops);
     let other = world.client_of(OTHER_SHOP, Speaks::Modern);
     let cart = json!({ "items": [{ "id": "bowl", "quantity": 1 }], "fulfillment_address": california() });
     let shown = other.works("create_checkout", cart).await;
@@ -216,7 +222,7 @@ async fn sheet_page_key(world: &TestGateway, sheet: &Value) -> String {
 
 #[tokio::test]
 async fn a_quote_for_a_wallet_lives_for_three_quarters_of_an_hour() {
-    let world = world();
+    let world = TestGateway::start();
     let (_, offered) = payable(&world.client(Speaks::Modern)).await;
     let challenge = Wallet::of(&world, &offered).asks().await.challenge();
     let now = SystemClock.now().to_string();
@@ -233,7 +239,6 @@ async fn a_quote_for_a_wallet_lives_for_three_quarters_of_an_hour() {
 async fn nobody_is_asked_to_approve_what_cannot_be_paid() {
     let mut shops = usual_shops();
     let file = &mut shops[0].file;
-    *file = file.replace("wallet = false", "wallet = true");
     file.push_str("\n[[products]]\nid = \"gift-note\"\ntitle = \"Note\"\nprice = 1000\nshippable = false\n");
     let world = TestGateway::of_shops(shops);
     let client = world.client(Speaks::Modern);

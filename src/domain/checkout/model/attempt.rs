@@ -21,6 +21,8 @@ pub struct AttemptIntent {
     pub door: Door,
     /// Who sent the token, as far as it is known.
     pub agent: Option<Agent>,
+    /// The id of the payment challenge that a wallet answered.
+    pub challenge: Option<String>,
     /// The payment that Stripe is asked for.
     pub expected: ExpectedPayment,
     pub source: PaymentSource,

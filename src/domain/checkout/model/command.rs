@@ -64,6 +64,8 @@ pub struct Payment {
     pub door: TokenDoor,
     /// The `User-Agent` of the request that brought the token.
     pub user_agent: Option<String>,
+    /// The id of the payment challenge that a wallet answers.
+    pub challenge: Option<String>,
     /// The revision that the shopper was shown.
     pub revision: Option<Revision>,
     pub token: SharedPaymentToken,

@@ -46,6 +46,7 @@ pub(crate) fn pay(
         number,
         door: payment.door.into(),
         agent,
+        challenge: payment.challenge.clone(),
         idempotency_key: IdempotencyKey::of(&context.view.tenant(), account, payment.token.hash(), &expected),
         expected,
         source: PaymentSource::Token(payment.token.clone()),

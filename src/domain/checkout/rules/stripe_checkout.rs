@@ -62,6 +62,7 @@ pub(crate) fn open(
         number,
         door: Door::Page,
         agent: None,
+        challenge: None,
         idempotency_key: IdempotencyKey::of_stripe_checkout(&context.view.tenant(), account, &expected),
         expected,
         source: PaymentSource::StripeCheckout {

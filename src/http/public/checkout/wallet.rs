@@ -100,6 +100,7 @@ impl Wallet {
         let payment = Payment {
             door: TokenDoor::Wallet,
             user_agent: self.user_agent.clone(),
+            challenge: Some(credential.challenge.id),
             revision,
             token: credential.token,
             buyer: Buyer::default(),

@@ -86,6 +86,7 @@ pub(super) fn parse(root: &Object<'_>, user_agent: Option<&str>) -> Result<Sessi
     let payment = Payment {
         door: TokenDoor::PaymentSheet,
         user_agent: user_agent.map(str::to_owned),
+        challenge: None,
         revision: session.revision(),
         token: token(&data)?,
         buyer: checkout_input::sheet_buyer(buyer).unwrap_or_default(),

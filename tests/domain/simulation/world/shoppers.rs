@@ -95,6 +95,7 @@ impl Simulation {
                 Command::Complete(Payment {
                     door,
                     user_agent: None,
+                    challenge: None,
                     revision: Some(revision),
                     token: token.parse().unwrap(),
                     buyer,

@@ -230,6 +230,7 @@ pub fn pay(token: &str, revision: Revision) -> Command {
     Command::Complete(Payment {
         door: TokenDoor::PaymentSheet,
         user_agent: None,
+        challenge: None,
         revision,
         token: token.parse().unwrap(),
         buyer,

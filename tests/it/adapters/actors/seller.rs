@@ -178,6 +178,10 @@ impl ModelSeller {
 
 #[async_trait]
 impl SellerAccount for ModelSeller {
+    fn token_parameter(&self) -> &'static str {
+        "payment_method_data[shared_payment_granted_token]"
+    }
+
     fn version(&self) -> &'static str {
         "2026-09-30.preview"
     }

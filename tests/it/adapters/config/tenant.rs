@@ -8,6 +8,7 @@ use merchant_gateway::domain::channels::MethodsForm;
 use merchant_gateway::domain::ids::{AccountId, Mode};
 use merchant_gateway::domain::merchant::{PaymentMethod, RiskPolicy};
 use merchant_gateway::domain::money::Rate;
+use merchant_gateway::domain::origin::AgentName;
 use merchant_gateway::domain::tax::TaxRule;
 use merchant_gateway::domain::time::Span;
 
@@ -49,7 +50,7 @@ fn the_sample_shop_becomes_a_merchant_with_its_prices() {
     assert_eq!(view.hosts, ["coffee.localhost"]);
     assert_eq!(view.account.as_ref().map(AccountId::as_str), Some("acct_1Harbor"));
     assert_eq!(view.network_id.as_str(), "profile_test_harborcoffee");
-    assert_eq!(view.checkout.quote_ttl, Span::minutes(15));
+    assert_eq!(view.checkout.quote_ttl, Span::minutes(45));
     assert_eq!(view.checkout.tokens.risk, RiskPolicy::BlockOnRecommendation);
     assert_eq!(
         view.payment_methods,
@@ -89,6 +90,51 @@ fn a_file_needs_only_what_has_no_sensible_default() {
     for key in ["name", "mode", "hosts", "currency", "stripe", "products", "tax"] {
         assert!(missing.contains(&format!(" {key}: is missing;")), "{key}: {missing}");
     }
+}
+
+#[test]
+fn wallets_pay_by_default_wherever_stripe_grants_tokens() {
+    let with = |checkout: &str, stripe: &str| {
+        let file = SHOP.replace("[stripe]", &format!("[checkout]\n{checkout}\n[stripe]\n{stripe}"));
+        let view = parse(&file).unwrap().view(1, None);
+        (view.checkout.wallet, view.checkout.quote_ttl)
+    };
+    let (taken, not_taken) = ((true, Span::minutes(45)), (false, Span::minutes(15)));
+    assert_eq!(with("", ""), taken);
+    assert_eq!(with("", "country = \"DE\""), taken);
+    assert_eq!(with("", "country = \"JP\""), not_taken);
+    assert_eq!(with("wallet = false", ""), not_taken);
+    assert_eq!(with("quote_ttl_minutes = 60", ""), (true, Span::minutes(60)));
+    for method in ["payment_sheet", "hosted"] {
+        assert_eq!(with(&format!("method = \"{method}\""), ""), not_taken, "{method}");
+        assert_eq!(with(&format!("method = \"{method}\"\nwallet = true"), ""), taken, "{method}");
+    }
+    let abroad = SHOP.replace("[stripe]", "[checkout]\nwallet = true\n[stripe]\ncountry = \"JP\"");
+    let problem = only_problem(&abroad);
+    assert!(
+        problem.starts_with("checkout.wallet: is true, and Stripe grants no payment tokens"),
+        "{problem}"
+    );
+    let short = SHOP.replace("[stripe]", "[checkout]\nquote_ttl_minutes = 15\n[stripe]");
+    let warned = shown(parse(&short).unwrap().warnings());
+    assert!(
+        warned.contains("checkout.quote_ttl_minutes: is 15") && warned.contains("half an hour"),
+        "{warned}"
+    );
+}
+
+#[test]
+fn an_agent_is_named_by_its_profile_or_by_its_program() {
+    let with = |agents: &str| SHOP.replace("[stripe]", &format!("[checkout]\nagents = {agents}\n[stripe]"));
+    let view = parse(&with("{ allow = [\"profile_1\"], refuse = [\"link-cli\"] }")).unwrap().view(1, None);
+    assert_eq!(view.checkout.agents.allow, [AgentName::Profile("profile_1".to_owned())]);
+    assert_eq!(view.checkout.agents.refuse, [AgentName::Program("link-cli".to_owned())]);
+    for wrong in ["\"\"", "\"link cli\"", "\"link-cli/1\"", "\"ChatGPT\\u202e\"", "5"] {
+        let problem = only_problem(&with(&format!("{{ refuse = [{wrong}] }}")));
+        assert!(problem.starts_with("checkout.agents.refuse[0]: "), "{wrong}: {problem}");
+    }
+    let unknown = only_problem(&with("{ deny = [] }"));
+    assert!(unknown.contains("checkout.agents.deny: is not a known key"), "{unknown}");
 }
 
 #[test]

@@ -68,6 +68,7 @@ fn a_shop_in_test_mode_is_examined_and_its_webhook_is_made() {
     says(found("Stripe account"), "PASS", &[SHOP_ACCOUNT, "test mode"]);
     says(found("key permissions"), "PASS", &["unrestricted"]);
     says(found("payment tokens"), "PASS", &["can be read"]);
+    says(found("agents' wallets"), "PASS", &["a seller in US"]);
     says(found("Stripe webhook"), "WARN", &["no endpoint", "doctor --fix"]);
     says(found("MCP endpoint"), "PASS", &["answers as Harbor Coffee Roasters"]);
     says(found("search"), "PASS", &["finds"]);

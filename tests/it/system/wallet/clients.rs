@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::client::{Speaks, session_name, total};
 use crate::support::test_gateway::{SHOP_KEY, TestGateway};
-use crate::support::wallet::{Wallet, payable, world};
+use crate::support::wallet::{Wallet, payable};
 use crate::support::{node, python};
 
 /// The checkout that a client of the protocol is to pay, and the arguments that it needs.
@@ -23,7 +23,7 @@ fn paid_once(world: &TestGateway, sheet: &Value) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_client_in_typescript_pays_once() {
-    let world = world();
+    let world = TestGateway::start();
     let (sheet, url) = to_be_paid(&world).await;
     let mint = format!("{}/v1/test_helpers/shared_payment/granted_tokens", world.emulator.base_url());
     let run = || {
@@ -45,7 +45,7 @@ async fn the_command_line_client_in_typescript_pays_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_client_in_python_pays_once() {
-    let world = world();
+    let world = TestGateway::start();
     let (sheet, url) = to_be_paid(&world).await;
     let Some(output) = python::run("mpp_pays.py", &[&url, &world.emulator.base_url(), SHOP_KEY]) else {
         return;

@@ -13,7 +13,7 @@ use crate::system::hosted::{Browser, pays};
 fn world(receiver: &OrderReceiver, change: impl Fn(&str) -> String) -> TestGateway {
     let mut shops = usual_shops();
     let file = &mut shops[0].file;
-    *file = change(&file.replace("wallet = false", "wallet = true"));
+    *file = change(file);
     let webhook = format!("\n[webhook]\nurl = \"{}\"\nsecret = \"file:events\"\n", receiver.url());
     file.push_str(&webhook);
     let mut world = TestGateway::closed(shops);
