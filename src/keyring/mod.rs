@@ -395,6 +395,20 @@ mod tests {
     }
 
     #[test]
+    fn a_challenge_fits_one_tenant_mode_and_content() {
+        let (old, both, new) = (keyring(OLD, &[]), keyring(NEW, &[OLD]), keyring(NEW, &[]));
+        let shop = tenant("harbor-coffee", Mode::Test);
+        let id = old.challenge_id(&shop, "realm|stripe|charge");
+        assert!(old.verify_challenge_id(&shop, "realm|stripe|charge", &id));
+        assert!(both.verify_challenge_id(&shop, "realm|stripe|charge", &id), "a previous key still verifies");
+        assert!(!new.verify_challenge_id(&shop, "realm|stripe|charge", &id));
+        assert!(!old.verify_challenge_id(&shop, "realm|stripe|charge|", &id));
+        assert!(!old.verify_challenge_id(&tenant("other", Mode::Test), "realm|stripe|charge", &id));
+        assert!(!old.verify_challenge_id(&tenant("harbor-coffee", Mode::Live), "realm|stripe|charge", &id));
+        assert_ne!(id, old.link_key("realm|stripe|charge", &shop, ""));
+    }
+
+    #[test]
     fn a_fingerprint_fits_one_tenants_key_and_survives_key_rotation() {
         let (old, both, new) = (keyring(OLD, &[]), keyring(NEW, &[OLD]), keyring(NEW, &[]));
         let (shop, key) = (tenant("harbor-coffee", Mode::Test), SecretString::from("sk_test_123"));

@@ -104,7 +104,7 @@ fn product(id: &str, title: &str, minor: i64, available: bool, variants: Vec<Var
     }
 }
 
-fn shipping(id: &str, minor: i64) -> ShippingRule {
+pub fn shipping(id: &str, minor: i64) -> ShippingRule {
     ShippingRule {
         id: id.parse().unwrap(),
         title: id.to_owned(),

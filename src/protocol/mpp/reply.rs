@@ -83,7 +83,10 @@ impl Shop<'_> {
     /// The reply to a payment that was tried.
     #[must_use]
     pub fn tried(&self, answer: &Answer) -> Reply {
-        let notice = answer.notice.as_ref().filter(|_| matches!(answer.session.state, State::Ready { .. }));
+        // Otherwise the state says more than what became of one token.
+        let is_payable =
+            matches!(answer.session.state, State::Ready { .. } | State::AwaitingStripeCheckout { .. });
+        let notice = answer.notice.as_ref().filter(|_| is_payable);
         let Some(notice) = notice else { return self.reply(answer) };
         let said = Wording::for_model().notice(notice);
         let problem = match notice {

@@ -8,6 +8,7 @@ use merchant_gateway::domain::checkout::model::{
 };
 use merchant_gateway::domain::ids::{OrderId, PaymentIntentId, SessionId};
 use merchant_gateway::domain::order::{RefundOrigin, RefundState, RefundStatus};
+use merchant_gateway::domain::origin::Door;
 
 use super::world::Simulation;
 use test_support::model_refunds::{ModelDispute, ModelRefund};
@@ -233,6 +234,11 @@ fn of_session(world: &mut Simulation, session: &SessionId) -> Result<(), String>
     }
     if order.as_ref().is_some_and(|order| world.stripe.was_paid_on_a_page(&order.payment_intent)) {
         world.count("paid on a page");
+    }
+    match order.as_ref().and_then(|order| order.door) {
+        Some(Door::Sheet) => world.count("paid in the sheet"),
+        Some(Door::Wallet) => world.count("paid with a wallet"),
+        Some(Door::Page) | None => {}
     }
     if order.is_some() && paid.is_empty() {
         return Err(format!("I4: {session} has an order and no payment"));

@@ -86,7 +86,7 @@ pub struct Simulation {
     /// How often in a thousand something goes wrong, in this history.
     fault: u64,
     /// Whether both ways of paying are raced.
-    racing: bool,
+    racing: Option<u64>,
     /// Whether things happen to orders at Stripe without us.
     elsewhere: bool,
     /// How many tokens a shopper has at most.
@@ -138,7 +138,7 @@ impl Simulation {
             sessions,
             trouble_ends: now + TROUBLE,
             fault,
-            racing: false,
+            racing: None,
             elsewhere: false,
             token_balance: 3,
             webhooks: false,
@@ -241,7 +241,7 @@ impl Simulation {
         }
         broken_at_the_end(self)?;
         self.broken_by_events()?;
-        if self.racing { Ok(()) } else { self.comes_to_its_end() }
+        if self.racing.is_some() { Ok(()) } else { self.comes_to_its_end() }
     }
 
     /// Whether nothing is undecided; an operator is asked about what is frozen.

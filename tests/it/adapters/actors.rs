@@ -14,6 +14,7 @@ mod seller;
 mod stopping;
 mod store;
 mod strays;
+mod wallet;
 
 use std::time::Duration;
 

@@ -3,6 +3,7 @@
 //!
 //! `CRASH_PURCHASES` and `CRASH_KILLS` make it longer (`make crash-test`), `CRASH_SEED` repeats its choices.
 
+mod races;
 mod reckoning;
 mod shopper;
 
@@ -142,11 +143,7 @@ fn told_world(receiver: &OrderReceiver) -> TestGateway {
         let webhook = format!("\n[webhook]\nurl = \"{}\"\nsecret = \"env:{variable}\"\n", receiver.url());
         shop.file.push_str(&webhook);
         // Wallets pay sellers in any country here.
-        shop.file = shop.file.replace(
-            "country = \"JP\"
-",
-            "",
-        );
+        shop.file = shop.file.replace("country = \"JP\"", "");
         settings.push((variable, WEBHOOK_SECRET));
     }
     let mut world = TestGateway::closed(shops);

@@ -1,7 +1,9 @@
 //! An agent's wallet pays a checkout over HTTP 402, and what it hears when it cannot.
 
 mod clients;
+mod crowds;
 mod origins;
+mod states;
 
 use std::time::Duration;
 

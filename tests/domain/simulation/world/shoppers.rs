@@ -43,10 +43,11 @@ impl Simulation {
     fn request(&mut self, session: &SessionId) -> Command {
         let row = self.store.rows.get(session).map(|(_, row, _)| row.clone());
         let Some(row) = row else { return shop::create(shop::two_mugs()) };
-        if matches!(row.state, State::Completed { .. }) && !self.racing && self.chance.per_mille(700) {
+        if matches!(row.state, State::Completed { .. }) && self.racing.is_none() && self.chance.per_mille(700)
+        {
             return self.aftersale(&row);
         }
-        match if self.racing { 9 } else { self.chance.below(10) } {
+        match if self.racing.is_some() { 9 } else { self.chance.below(10) } {
             0 => Command::Read,
             1 => Command::Update { revision: None, patch: Patch::default() },
             2 if self.chance.per_mille(300) => Command::Cancel,
@@ -58,18 +59,19 @@ impl Simulation {
                 } else {
                     session.clone()
                 };
-                let token = format!(
-                    "spt_{}{:04}",
-                    &owner.as_str()[owner.as_str().len() - 4..],
-                    self.chance.below(self.token_balance)
-                );
+                let number = match self.racing {
+                    // The sheet and the wallet take turns.
+                    Some(first) => (first + self.asked) % 2,
+                    None => self.chance.below(self.token_balance),
+                };
+                let token = format!("spt_{}{number:04}", &owner.as_str()[owner.as_str().len() - 4..]);
                 let total = row.quote().map_or_else(|| Money::new(4361, shop::usd()), |quote| quote.total);
                 if !self.stripe.tokens.contains_key(&token) {
                     // Who has many cards has them because they do not pay.
                     let good = if self.token_balance > 3 { 50 } else { 500 };
                     let card = match self.stripe.odd {
                         // Two who race where nothing goes wrong both could pay.
-                        _ if self.racing && self.fault == 0 => Card::Pays,
+                        _ if self.racing.is_some() && self.fault == 0 => Card::Pays,
                         true if self.chance.per_mille(300) => *self.chance.pick(&ODD_CARDS),
                         _ if self.chance.per_mille(good) => Card::Pays,
                         _ if self.token_balance > 3 => Card::Declines,
@@ -160,7 +162,7 @@ impl Simulation {
         let Ok(answer) = answer else { return };
         let State::AwaitingStripeCheckout { checkout, .. } = &answer.session.state else { return };
         self.count("page shown");
-        if self.racing {
+        if self.racing.is_some() {
             let when = Span::millis(self.chance.millis(1, 5000));
             self.at(when, Event::PaysOnPage { page: checkout.id.clone(), card: Card::Pays });
             return;

@@ -47,6 +47,7 @@ pub struct ActorHarness {
     pub merchants: Vec<MerchantHandle>,
     pub disk: Arc<DiskSpace>,
     pub life: Life,
+    pub directory: Arc<Directory>,
     deps: Arc<Dependencies>,
     /// How many hold the services while no session is live.
     holders: usize,
@@ -132,29 +133,32 @@ impl ActorHarness {
         deps.places.begin_verifications();
         let directory = Arc::new(Directory::new(Arc::clone(&deps), arbiters));
         for view in views {
-            let key = SecretString::from(key(&view.tenant()));
-            directory.open(&MerchantSetup {
-                view: view.clone(),
-                given_account: None,
-                shares_account: false,
-                key,
-                next_key: None,
-                receiver: None,
-                webhook_secrets: Vec::new(),
-                is_removed: false,
-            });
+            directory.open(&setup(view));
         }
         let merchants: Vec<MerchantHandle> =
             views.iter().map(|view| directory.by_id(&view.id).unwrap()).collect();
         // The directory, and of every merchant its actor, its handles here and there.
         let holders = Arc::strong_count(&deps);
         let (sweeping, stopped) = watch::channel(false);
-        deps.io.start(sweep(store.clone(), Arc::clone(&clock), directory, stopped.clone()));
+        let due = Arc::clone(&directory) as _;
+        deps.io.start(sweep(store.clone(), Arc::clone(&clock), due, stopped.clone()));
         if let Some(rules) = rows.retention {
             let kept = Kept { retention: rest.clone(), inbox: rest.clone(), reconciliation: rest };
             deps.io.start(retain(kept, rules, clock, stopped));
         }
-        Self { faults, store, inbox, stripe, merchants, disk, life, deps, holders, _sweeping: sweeping }
+        Self {
+            faults,
+            store,
+            inbox,
+            stripe,
+            merchants,
+            disk,
+            life,
+            directory,
+            deps,
+            holders,
+            _sweeping: sweeping,
+        }
     }
 
     /// What is around the process, for one that follows it. Its ids are others.
@@ -217,6 +221,20 @@ impl ActorHarness {
         let total = session.quote().unwrap().total;
         self.grant(self.merchants[0].tenant(), token, (Card::Pays, total));
         pay(token, session.revision)
+    }
+}
+
+/// What opens or changes a shop.
+pub fn setup(view: &MerchantView) -> MerchantSetup {
+    MerchantSetup {
+        view: view.clone(),
+        given_account: None,
+        shares_account: false,
+        key: SecretString::from(key(&view.tenant())),
+        next_key: None,
+        receiver: None,
+        webhook_secrets: Vec::new(),
+        is_removed: false,
     }
 }
 

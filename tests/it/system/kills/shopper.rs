@@ -213,7 +213,7 @@ impl Shopper {
     }
 
     /// Asks at a wallet's address, or pays there, until somebody answers.
-    async fn wallet(&self, path: &str, authorization: Option<String>) -> (u16, HeaderMap, Value) {
+    pub async fn wallet(&self, path: &str, authorization: Option<String>) -> (u16, HeaderMap, Value) {
         let mut moved = self.place.clone();
         loop {
             assert!(Instant::now() < self.until, "a wallet was never answered");
