@@ -147,6 +147,8 @@ pub struct CheckoutPolicy {
     pub method: CheckoutMethod,
     /// Whether an agent's wallet may pay, over HTTP 402.
     pub wallet: bool,
+    /// Whether it may pay inside MCP as well, by the tool that pays.
+    pub mcp_payment: bool,
     /// Whose payments by token are taken.
     pub agents: AgentRules,
     /// The highest total of one checkout.

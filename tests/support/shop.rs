@@ -44,6 +44,7 @@ pub fn view() -> MerchantView {
         checkout: CheckoutPolicy {
             method: CheckoutMethod::Auto,
             wallet: true,
+            mcp_payment: false,
             agents: AgentRules::default(),
             max_total: Some(dollars(200_000)),
             countries: vec!["US".parse().unwrap()],

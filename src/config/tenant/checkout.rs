@@ -39,6 +39,16 @@ pub(super) fn read(root: &Section<'_>, amounts: Amounts, seller: Option<CountryC
     let words = [("off", RiskPolicy::Off), ("block_on_recommendation", RiskPolicy::BlockOnRecommendation)];
     let risk = section.field("risk").and_then(|field| field.choice(&words));
     let wallet = wallet(&section, method, seller);
+    let mcp_payment = section.field("mcp_payment").and_then(|field| {
+        let wanted = field.switch()?;
+        if wanted && !wallet {
+            field.refuse(
+                "is true, and agents' wallets do not pay this shop",
+                "write wallet = true, or remove it",
+            );
+        }
+        Some(wanted)
+    });
     let agents = agents(section.section("agents"));
     let quote = section.field("quote_ttl_minutes").and_then(|field| {
         let minutes = whole(&field, 1..=LONGEST_QUOTE)?;
@@ -60,6 +70,7 @@ pub(super) fn read(root: &Section<'_>, amounts: Amounts, seller: Option<CountryC
     CheckoutPolicy {
         method,
         wallet,
+        mcp_payment: mcp_payment.unwrap_or(false),
         agents,
         max_total,
         countries: sold_to,

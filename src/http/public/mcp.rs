@@ -13,6 +13,7 @@ use super::body::{self, BodyError};
 use super::cors;
 use super::mcp_line::{Line, RATE_LIMITED, millis_since};
 use super::tenant_request::{RequestRejected, TenantRequest, not_found};
+use super::wallet_door::WalletDoor;
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::model::{Command, HostRejection, Patch, Rejection, ShopperRejection};
 use crate::domain::ids::SessionId;
@@ -20,8 +21,8 @@ use crate::limiter::{Budget, Source};
 use crate::protocol::capability::Capability;
 use crate::protocol::mcp::{
     Accepted, CallOutcome, Caller, HeaderValue, Headers, Parts, Response, SessionCall, Target, ToolCall,
-    ToolName, accept, answer_from_view, finish, forbidden_origin, method_not_allowed, payload_too_large,
-    rate_limited,
+    ToolName, WalletCall, WalletOutcome, accept, answer_from_view, finish, forbidden_origin,
+    method_not_allowed, payload_too_large, rate_limited,
 };
 
 /// `POST /mcp`.
@@ -120,6 +121,13 @@ async fn answer(tenant_request: &TenantRequest, parts: &Parts<'_>, body: &[u8]) 
                     waiting.answered();
                     outcome
                 }
+                ToolCall::Wallet(call) => {
+                    let waiting =
+                        Waiting { merchant, tool, session: line.session.clone(), began, hung_up: true };
+                    let outcome = pay_with_wallet(merchant, *call, source).await;
+                    waiting.answered();
+                    outcome
+                }
             };
             let line = line.of_outcome(&outcome);
             let response = finish(*context, outcome, merchant.capabilities());
@@ -137,7 +145,13 @@ fn source_of(tenant_request: &TenantRequest, caller: &Caller) -> Source {
 /// The budget of a call. A payment takes from the payment limits only when it is about to reach Stripe, in its
 /// session.
 fn budget<'a>(merchant: &MerchantHandle, call: &'a ToolCall) -> Budget<'a> {
-    let ToolCall::Session(call) = call else { return Budget::Request };
+    let call = match call {
+        ToolCall::Read(_) => return Budget::Request,
+        ToolCall::Wallet(call) => {
+            return merchant.opened(&call.session).map_or(Budget::Unknown, |id| Budget::Held(id.as_str()));
+        }
+        ToolCall::Session(call) => call,
+    };
     match (&call.target, &call.command) {
         // An item that is not sold begins no checkout.
         (Target::New, Command::Create { patch: Patch { cart: Some(cart), .. }, .. })
@@ -156,7 +170,11 @@ fn budget<'a>(merchant: &MerchantHandle, call: &'a ToolCall) -> Budget<'a> {
 
 /// The session of a payment call, if the caller holds its capability.
 fn payment_of(merchant: &MerchantHandle, call: &ToolCall) -> Option<Capability> {
-    let ToolCall::Session(call) = call else { return None };
+    let call = match call {
+        ToolCall::Read(_) => return None,
+        ToolCall::Wallet(call) => return merchant.opened(&call.session).map(|_| call.session.clone()),
+        ToolCall::Session(call) => call,
+    };
     match (&call.target, &call.command) {
         (Target::Existing(claimed), Command::Complete(_)) => {
             merchant.opened(claimed).map(|_| claimed.clone())
@@ -167,7 +185,11 @@ fn payment_of(merchant: &MerchantHandle, call: &ToolCall) -> Option<Capability> 
 
 /// The id of a call's session, if the caller holds its capability.
 fn named(merchant: &MerchantHandle, call: &ToolCall) -> Option<SessionId> {
-    let ToolCall::Session(call) = call else { return None };
+    let call = match call {
+        ToolCall::Read(_) => return None,
+        ToolCall::Wallet(call) => return merchant.opened(&call.session).cloned(),
+        ToolCall::Session(call) => call,
+    };
     match &call.target {
         Target::Existing(claimed) => merchant.opened(claimed).cloned(),
         Target::New => None,
@@ -214,6 +236,22 @@ async fn run(
         }
         (Err(rejection), _) => CallOutcome::Refused(rejection),
     }
+}
+
+/// Answers a client that pays by itself, inside MCP.
+async fn pay_with_wallet(merchant: &MerchantHandle, call: WalletCall, source: Source) -> CallOutcome {
+    let WalletCall { session, credential, user_agent } = call;
+    let Some(id) = merchant.opened(&session) else {
+        return CallOutcome::Refused(Rejection::Host(HostRejection::NotFound));
+    };
+    let door = WalletDoor { merchant, id, source: &source, user_agent: user_agent.as_deref() };
+    let challenge = credential.as_ref().ok().and_then(|sent| Some(sent.as_ref()?.challenge.id.clone()));
+    let reply = match merchant.ask(id, Command::Read).await {
+        Ok(present) => door.reply(&present, credential).await,
+        Err(rejection @ Rejection::Host(HostRejection::NotFound)) => return CallOutcome::Refused(rejection),
+        Err(rejection) => door.unread(&rejection),
+    };
+    CallOutcome::Wallet(Box::new(WalletOutcome { session, challenge, reply }))
 }
 
 /// A client that waits for a session. When it hangs up, its request is dropped at once, and the session is notified

@@ -56,6 +56,7 @@ impl<'a> Line<'a> {
                 code: answer.notice.as_ref().map(|notice| notice.code().into_str()),
                 ..self
             },
+            CallOutcome::Wallet(outcome) => Self { code: Some(outcome.reply.outcome), ..self },
             CallOutcome::Refused(rejection) => Self { code: Some(rejection.code()), ..self },
             CallOutcome::InProgress(_) => Self { code: Some("undecided"), ..self },
         }

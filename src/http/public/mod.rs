@@ -15,6 +15,7 @@ mod mcp_line;
 mod network;
 mod orders;
 mod tenant_request;
+mod wallet_door;
 mod webhooks;
 
 use std::net::TcpListener;

@@ -298,8 +298,8 @@ fn call(asked: ParsedRequest<'_>, mut params: Map<String, Value>) -> Accepted {
             return refuse(caller, &Fault::Params("params.arguments must be an object".to_owned()));
         }
     };
-    let sender = Sender { host: caller.client(), user_agent: caller.user_agent() };
-    match tools::parse(tool, &arguments, sender) {
+    let sender = Sender { host: caller.client(), user_agent: caller.user_agent(), params: &params };
+    match tools::parse(tool, &arguments, sender, view) {
         Ok(call) => {
             let context = ReplyContext { caller, tool, id: id.to_owned(), view: Arc::clone(view), received };
             Accepted::Call(Box::new(call), Box::new(context))

@@ -11,6 +11,7 @@ use super::result_meta::{Cache, SERVER_INFO, tail};
 use crate::domain::ids::Mode;
 use crate::domain::merchant::{MerchantStatus, MerchantView};
 use crate::protocol::apps::widget::APP_MIME;
+use crate::protocol::mpp;
 
 /// Tools and resources, without change notices, and MCP Apps (`io.modelcontextprotocol/ui`).
 static CAPABILITIES: LazyLock<Value> = LazyLock::new(|| {
@@ -26,7 +27,7 @@ static CAPABILITIES: LazyLock<Value> = LazyLock::new(|| {
 pub(super) fn discover(view: &MerchantView) -> String {
     let known = json!({
         "supportedVersions": Version::names(),
-        "capabilities": *CAPABILITIES,
+        "capabilities": capabilities(view),
         "instructions": instructions(view),
     });
     open(&known) + &tail(Era::Modern, Cache::Discovery, "")
@@ -39,11 +40,20 @@ pub(super) fn initialize(requested: &str, view: &MerchantView) -> String {
     let version = Version::find(requested).filter(|version| version.era() == Era::Legacy);
     let known = json!({
         "protocolVersion": version.unwrap_or(Version::NEWEST_LEGACY).into_str(),
-        "capabilities": *CAPABILITIES,
+        "capabilities": capabilities(view),
         "instructions": instructions(view),
     });
     let info = SERVER_INFO.as_str();
     format!(r#"{},"serverInfo":{info}}}"#, open(&known))
+}
+
+/// The capabilities of a merchant's server: all alike, but for payments in MCP.
+fn capabilities(view: &MerchantView) -> Value {
+    let mut capabilities = CAPABILITIES.clone();
+    if view.checkout.mcp_payment {
+        capabilities["experimental"] = mpp::mcp::capability();
+    }
+    capabilities
 }
 
 /// An object's JSON without its closing brace.

@@ -37,5 +37,6 @@ pub use response::{
     Ended, Response, Why, forbidden_origin, method_not_allowed, payload_too_large, rate_limited,
 };
 pub use tools::{
-    ArgumentError, CallOutcome, ReadCall, SessionCall, Target, ToolCall, ToolName, answer_from_view,
+    ArgumentError, CallOutcome, ReadCall, SessionCall, Target, ToolCall, ToolName, WalletCall, WalletOutcome,
+    answer_from_view,
 };

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::problem::ProblemType;
 use super::terms::Terms;
@@ -126,6 +127,32 @@ impl Challenge {
         let written =
             parameters.into_iter().filter_map(|(name, value)| Some(format!("{name}=\"{}\"", value?)));
         format!("Payment {}", written.collect::<Vec<_>>().join(", "))
+    }
+
+    /// The challenge as MCP carries it: with `request` as an object.
+    #[must_use]
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "id": self.id,
+            "realm": self.realm,
+            "method": self.method,
+            "intent": self.intent,
+            "request": decoded::<Value>(&self.request),
+            "expires": self.expires,
+            "opaque": self.opaque,
+        })
+    }
+
+    /// The challenge that MCP carries back. Its `request` is written again as this gateway writes it, so that the id is
+    /// checked over the same text.
+    pub(super) fn of_json(echoed: &Value) -> Option<Self> {
+        let mut echoed = echoed.clone();
+        let request = echoed.get_mut("request")?;
+        if request.is_object() {
+            request.sort_all_objects();
+            *request = encoded(request).into();
+        }
+        serde_json::from_value(echoed).ok()
     }
 
     /// Checks an echoed challenge against the present terms. Nothing that it says is used.
@@ -286,6 +313,27 @@ mod tests {
         assert_eq!(checked(&issued(), BEFORE, &present), Err(ChallengeError::NotIssued));
         let present = Terms { quote: "f4".to_owned(), ..terms() };
         assert_eq!(checked(&issued(), BEFORE, &present), Err(ChallengeError::Changed));
+    }
+
+    #[test]
+    fn a_challenge_that_mcp_carried_is_bound_word_by_word_too() {
+        let carried = issued().to_json();
+        assert_eq!(carried["request"]["amount"], "2598");
+        let back = |carried: &Value| {
+            Challenge::of_json(carried).map(|challenge| checked(&challenge, BEFORE, &terms()))
+        };
+        assert_eq!(back(&carried), Some(Ok(())));
+        // Members in another order are the same object.
+        let request = r#"{"methodDetails":{"paymentMethodTypes":["card","link"],"networkId":"profile_test_harborcoffee"},
+                          "description":"Harbor Coffee, 2 items","currency":"usd","amount":"2598"}"#;
+        let mut shuffled = carried.clone();
+        shuffled["request"] = serde_json::from_str(request).unwrap();
+        assert_eq!(back(&shuffled), Some(Ok(())));
+        let mut cheap = carried.clone();
+        cheap["request"]["amount"] = "1".into();
+        assert_eq!(back(&cheap), Some(Err(ChallengeError::NotIssued)));
+        assert_eq!(back(&json!({ "id": "x" })), None);
+        assert_eq!(back(&json!(5)), None);
     }
 
     #[test]

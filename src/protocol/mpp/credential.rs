@@ -5,6 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::challenge::Challenge;
 use super::problem::ProblemType;
@@ -55,7 +56,7 @@ impl CredentialError {
 #[derive(Deserialize)]
 struct Sent {
     challenge: Challenge,
-    payload: serde_json::Value,
+    payload: Value,
 }
 
 impl Credential {
@@ -70,6 +71,14 @@ impl Credential {
         Self::parse(text).map(Some)
     }
 
+    /// The credential that MCP carries: the same, not encoded, and with the challenge's `request` as an object.
+    pub(super) fn of_json(sent: &Value) -> Result<Self, CredentialError> {
+        let challenge =
+            sent.get("challenge").and_then(Challenge::of_json).ok_or(CredentialError::Malformed)?;
+        let payload = sent.get("payload").ok_or(CredentialError::Malformed)?;
+        Ok(Self { challenge, token: token(payload)? })
+    }
+
     fn parse(text: &str) -> Result<Self, CredentialError> {
         if text.len() > MAX_CREDENTIAL {
             return Err(CredentialError::Malformed);
@@ -77,9 +86,12 @@ impl Credential {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| CredentialError::Malformed)?;
         let Sent { challenge, payload } =
             serde_json::from_slice(&bytes).map_err(|_| CredentialError::Malformed)?;
-        let token = payload["spt"].as_str().and_then(|token| token.parse().ok());
-        Ok(Self { challenge, token: token.ok_or(CredentialError::NoToken)? })
+        Ok(Self { challenge, token: token(&payload)? })
     }
+}
+
+fn token(payload: &Value) -> Result<SharedPaymentToken, CredentialError> {
+    payload["spt"].as_str().and_then(|token| token.parse().ok()).ok_or(CredentialError::NoToken)
 }
 
 /// The credential after the name of the scheme.

@@ -1,7 +1,8 @@
 //! The Machine Payments Protocol: how an agent's wallet is asked for a Shared Payment Token over HTTP, and how it answers.
 //!
 //! A shop answers a request with status 402 and a [`challenge`]; the wallet repeats the request with a [`credential`],
-//! and a payment that succeeded is confirmed by a [`receipt`]. Other outcomes are a [`problem`]. [`terms`] are what a
+//! and a payment that succeeded is confirmed by a [`receipt`]. Other outcomes are a [`problem`]. [`mcp`] has the same inside
+//! of a tool call. [`terms`] are what a
 //! challenge is about, and [`reply`] is what is answered in every state of a checkout.
 //!
 //! Invariants: a challenge is computed and never stored, and the same terms give the same challenge; nothing that a
@@ -12,6 +13,7 @@
 
 pub mod challenge;
 pub mod credential;
+pub mod mcp;
 pub mod problem;
 pub mod receipt;
 pub mod reply;

@@ -9,22 +9,29 @@ use crate::domain::ids::PaymentIntentId;
 use crate::domain::time::Timestamp;
 
 /// Source: draft-httpauth-payment-01, `Payment-Receipt`; the fields are in the order of their names (RFC 8785).
-#[derive(Debug, Serialize)]
-struct Receipt<'a> {
-    method: &'a str,
-    reference: &'a str,
-    status: &'a str,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Receipt {
+    method: &'static str,
+    reference: String,
+    status: &'static str,
     timestamp: String,
 }
 
-/// The value of `Payment-Receipt` for a payment that succeeded then.
-#[must_use]
-pub fn receipt(payment: &PaymentIntentId, succeeded: Timestamp) -> String {
-    let receipt = Receipt {
-        method: METHOD,
-        reference: payment.as_str(),
-        status: "success",
-        timestamp: succeeded.to_string(),
-    };
-    URL_SAFE_NO_PAD.encode(serde_json::to_string(&receipt).unwrap_or_default())
+impl Receipt {
+    /// The receipt of a payment that succeeded then.
+    #[must_use]
+    pub fn of(payment: &PaymentIntentId, succeeded: Timestamp) -> Self {
+        Self {
+            method: METHOD,
+            reference: payment.to_string(),
+            status: "success",
+            timestamp: succeeded.to_string(),
+        }
+    }
+
+    /// The value of `Payment-Receipt`.
+    #[must_use]
+    pub fn header(&self) -> String {
+        URL_SAFE_NO_PAD.encode(serde_json::to_string(self).unwrap_or_default())
+    }
 }

@@ -4,12 +4,12 @@
 //! only for a payment that succeeded, to the sender of its token. Wallets pay again only after a 402, so a checkout that
 //! is paid or undecided never answers one.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::challenge::{Challenge, ChallengeError};
 use super::credential::{Credential, CredentialError};
 use super::problem::ProblemType;
-use super::receipt::receipt;
+use super::receipt::Receipt;
 use super::terms::Terms;
 use crate::domain::checkout::model::{
     Answer, HostRejection, NotPayable, Notice, Rejection, ShopRejection, ShopperRejection, State,
@@ -32,14 +32,14 @@ const TRY_AGAIN: u32 = 10;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     pub status: u16,
-    /// `WWW-Authenticate`.
-    pub challenge: Option<String>,
-    /// `Payment-Receipt`.
-    pub receipt: Option<String>,
+    pub challenge: Option<Challenge>,
+    pub receipt: Option<Receipt>,
     /// `Retry-After`, in seconds.
     pub retry_after: Option<u32>,
     pub media_type: &'static str,
     pub body: String,
+    /// What it says in words, if it is a problem.
+    pub detail: Option<String>,
     /// What it is, for the log.
     pub outcome: &'static str,
 }
@@ -172,7 +172,7 @@ impl Shop<'_> {
 
     /// The revision that a credential may pay; `None` where the checkout cannot be paid as it is now, so that its challenge
     /// cannot be checked: its token then begins nothing, and may only be one that pays or has paid. Otherwise the reply.
-    pub fn accepts(&self, answer: &Answer, credential: &Credential) -> Result<Option<Revision>, Reply> {
+    pub fn accepts(&self, answer: &Answer, credential: &Credential) -> Result<Option<Revision>, Box<Reply>> {
         let Some(terms) = self.terms(answer) else { return Ok(None) };
         let Err(error) = credential.challenge.check(&terms, self.rendering.now, self.keyring) else {
             return Ok(Some(answer.session.revision));
@@ -187,11 +187,11 @@ impl Shop<'_> {
                  returns it as it is now."
             }
         };
-        Err(if problem.status() == 402 {
+        Err(Box::new(if problem.status() == 402 {
             self.challenged(&terms, problem, said)
         } else {
             typed(problem, said)
-        })
+        }))
     }
 
     /// What can be paid now, if anything.
@@ -241,7 +241,8 @@ impl Shop<'_> {
             "detail": said,
             "challengeId": challenge.id,
         });
-        Reply { challenge: Some(challenge.header()), ..problem_json(402, problem.code(), body.to_string()) }
+        let reply = problem_json((402, problem.code()), said, &body);
+        Reply { challenge: Some(challenge), ..reply }
     }
 
     /// The order; the receipt belongs to the wallet that paid it.
@@ -255,7 +256,7 @@ impl Shop<'_> {
         };
         let paid = answer.session.paid().map(|(_, payment)| payment).filter(|_| answer.repeats_payment);
         Reply {
-            receipt: paid.map(|payment| receipt(payment, placed.order.created)),
+            receipt: paid.map(|payment| Receipt::of(payment, placed.order.created)),
             ..json_reply(200, "paid", body)
         }
     }
@@ -282,25 +283,27 @@ fn json_reply(status: u16, outcome: &'static str, body: String) -> Reply {
         retry_after: None,
         media_type: "application/json",
         body,
+        detail: None,
         outcome,
     }
 }
 
-fn problem_json(status: u16, outcome: &'static str, body: String) -> Reply {
-    Reply { media_type: "application/problem+json", ..json_reply(status, outcome, body) }
+fn problem_json((status, outcome): (u16, &'static str), said: &str, body: &Value) -> Reply {
+    let detail = Some(said.to_owned());
+    Reply { media_type: "application/problem+json", detail, ..json_reply(status, outcome, body.to_string()) }
 }
 
 /// A problem that the protocol has no type for.
 fn problem_reply(status: u16, outcome: &'static str, title: &str, said: &str) -> Reply {
     let body = json!({ "type": "about:blank", "title": title, "status": status, "detail": said });
-    problem_json(status, outcome, body.to_string())
+    problem_json((status, outcome), said, &body)
 }
 
 /// A problem of the protocol without a challenge.
 fn typed(problem: ProblemType, said: &str) -> Reply {
     let status = problem.status();
     let body = json!({ "type": problem.uri(), "title": problem.title(), "status": status, "detail": said });
-    problem_json(status, problem.code(), body.to_string())
+    problem_json((status, problem.code()), said, &body)
 }
 
 impl Reply {

@@ -15,17 +15,16 @@ use tokio::time::Instant;
 
 use super::redirect;
 use crate::actors::MerchantHandle;
-use crate::domain::address::Buyer;
-use crate::domain::checkout::model::{Answer, Command, HostRejection, Payment, Rejection};
+use crate::domain::checkout::model::{Answer, Command, HostRejection, Rejection};
 use crate::domain::ids::SessionId;
 use crate::domain::origin::TokenDoor;
 use crate::http::public::Public;
 use crate::http::public::body::{self, BodyError};
 use crate::http::public::tenant_request::{self, TenantRequest, not_found};
+use crate::http::public::wallet_door::WalletDoor;
 use crate::limiter::{Budget, Source};
 use crate::protocol::mpp::credential::Credential;
-use crate::protocol::mpp::reply::{Reply, Shop};
-use crate::protocol::rendering::Rendering;
+use crate::protocol::mpp::reply::Reply;
 
 /// The longest body that is read.
 const MAX_BODY: usize = 16 * 1024;
@@ -88,55 +87,13 @@ impl Wallet {
     /// Answers with the state of the checkout, or pays it first.
     async fn reply(&self, present: &Answer, request: &HttpRequest) -> Reply {
         let values = request.headers().get_all(AUTHORIZATION).filter_map(|value| value.to_str().ok());
-        let credential = match Credential::of(values) {
-            Ok(None) => return self.with_shop(|shop| shop.reply(present)),
-            Err(error) => return self.with_shop(|shop| shop.malformed(present, error)),
-            Ok(Some(credential)) => credential,
+        let door = WalletDoor {
+            merchant: &self.merchant,
+            id: &self.id,
+            source: &self.source,
+            user_agent: self.user_agent.as_deref(),
         };
-        let revision = match self.with_shop(|shop| shop.accepts(present, &credential)) {
-            Ok(revision) => revision,
-            Err(reply) => return reply,
-        };
-        let payment = Payment {
-            door: TokenDoor::Wallet,
-            user_agent: self.user_agent.clone(),
-            challenge: Some(credential.challenge.id),
-            revision,
-            token: credential.token,
-            buyer: Buyer::default(),
-        };
-        match self.pay(payment.clone()).await {
-            Ok(answer) if answer.order.is_some() => {
-                self.merchant.limiter().paid(self.id.as_str(), &self.source);
-                // Whose token has paid is stored with the payment: asked again, the checkout tells it.
-                let paid =
-                    if answer.repeats_payment { answer } else { self.pay(payment).await.unwrap_or(answer) };
-                self.with_shop(|shop| shop.tried(&paid))
-            }
-            Ok(answer) => self.with_shop(|shop| shop.tried(&answer)),
-            Err(rejection) => {
-                // What a rejection leaves is the checkout as it is now.
-                let present = self.merchant.ask(&self.id, Command::Read).await;
-                let present = present.as_deref().ok();
-                self.with_shop(|shop| shop.rejected(present, &rejection))
-            }
-        }
-    }
-
-    async fn pay(&self, payment: Payment) -> Result<Box<Answer>, Rejection> {
-        self.merchant.ask_from(&self.id, Command::Complete(payment), self.source.clone()).await
-    }
-
-    fn with_shop<T>(&self, reply: impl FnOnce(Shop<'_>) -> T) -> T {
-        let (view, links) = (self.merchant.view(), self.merchant.links());
-        let rendering = Rendering {
-            view: &view,
-            capabilities: self.merchant.capabilities(),
-            language: view.language,
-            now: self.merchant.now(),
-        };
-        let (base, user_agent) = (&links.base(&view), self.user_agent.as_deref());
-        reply(Shop { rendering, base, keyring: links.keyring(), user_agent })
+        door.reply(present, Credential::of(values)).await
     }
 
     fn log(&self, reply: &Reply, took: Duration) {
@@ -164,10 +121,10 @@ fn send(reply: Reply) -> HttpResponse {
     let stored = if reply.receipt.is_some() { "private, no-store" } else { "no-store" };
     builder.insert_header(("cache-control", stored)).insert_header(("referrer-policy", "no-referrer"));
     if let Some(challenge) = reply.challenge {
-        builder.insert_header(("www-authenticate", challenge));
+        builder.insert_header(("www-authenticate", challenge.header()));
     }
     if let Some(receipt) = reply.receipt {
-        builder.insert_header(("payment-receipt", receipt));
+        builder.insert_header(("payment-receipt", receipt.header()));
     }
     if let Some(seconds) = reply.retry_after {
         builder.insert_header(("retry-after", seconds));

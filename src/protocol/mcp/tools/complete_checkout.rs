@@ -13,12 +13,15 @@ use serde_json::{Value, json};
 use super::arguments::{ArgumentError, Object};
 use super::descriptor::{Callers, Descriptor, Hints};
 use super::result::ToolResult;
-use super::{SessionCall, Target, ToolName, checkout_input, schema, sentences};
+use super::{
+    Sender, SessionCall, Target, ToolName, WalletCall, WalletOutcome, checkout_input, schema, sentences,
+};
 use crate::domain::checkout::model::{Answer, Command, NoticeCode, Payment, SharedPaymentToken};
 use crate::domain::origin::TokenDoor;
 use crate::protocol::apps::completion::Completion;
 use crate::protocol::apps::payment_sheet::{PaymentSheet, SheetStatus};
 use crate::protocol::capability::Capability;
+use crate::protocol::mpp;
 use crate::protocol::rendering::Rendering;
 
 pub(super) fn descriptor() -> Value {
@@ -45,6 +48,8 @@ pub(super) fn descriptor() -> Value {
                 })),
                 "payment_data": {
                     "type": "object",
+                    "description": "The payment of the host's sheet. Left out by clients of the Machine Payments Protocol, \
+                                    where the shop declares that it takes its payments in MCP.",
                     "properties": {
                         "token": { "type": "string", "description": "Shared Payment Token (spt_…)." },
                         "provider": schema::nullable(json!({ "type": "string", "description": "Always stripe." })),
@@ -53,7 +58,7 @@ pub(super) fn descriptor() -> Value {
                     "required": ["token"],
                 },
             },
-            "required": ["checkout_session_id", "payment_data"],
+            "required": ["checkout_session_id"],
         }),
         output: schema::completion(),
         hints: Hints { read_only: false, destructive: true, idempotent: true, open_world: true },
@@ -92,6 +97,46 @@ pub(super) fn parse(root: &Object<'_>, user_agent: Option<&str>) -> Result<Sessi
         buyer: checkout_input::sheet_buyer(buyer).unwrap_or_default(),
     };
     Ok(SessionCall { target: Target::Existing(session), command: Command::Complete(payment) })
+}
+
+/// Whether a call comes from a wallet, where the shop takes such payments in MCP: it brings no payment of a sheet.
+pub(super) fn is_for_a_wallet(root: &Object<'_>) -> bool {
+    root.get("payment_data").is_none()
+}
+
+/// A call of a client that pays by itself: without a credential it asks for a challenge.
+pub(super) fn parse_for_a_wallet(
+    root: &Object<'_>,
+    sender: &Sender<'_>,
+) -> Result<WalletCall, ArgumentError> {
+    Ok(WalletCall {
+        session: checkout_input::session(root)?,
+        credential: mpp::mcp::credential(sender.params),
+        user_agent: sender.user_agent.map(str::to_owned),
+    })
+}
+
+/// The result for a client that pays by itself.
+pub(super) fn for_a_wallet(outcome: WalletOutcome, rendering: Rendering<'_>) -> Option<ToolResult> {
+    let WalletOutcome { session, challenge: answered, reply } = outcome;
+    match (reply.status, &reply.challenge) {
+        (200, _) => {
+            let result = ToolResult::stored("Paid.".to_owned(), reply.body)?;
+            Some(match reply.receipt.zip(answered) {
+                Some((receipt, challenge)) => {
+                    result.with_meta(mpp::mcp::RECEIPT, &mpp::mcp::receipt(&receipt, &challenge))
+                }
+                None => result,
+            })
+        }
+        (202, _) => undecided(&session, rendering),
+        (_, Some(challenge)) => {
+            let required = mpp::mcp::payment_required(challenge, &reply.body);
+            let said = reply.detail.unwrap_or_default();
+            Some(ToolResult::error(said).with_meta(mpp::mcp::PAYMENT_REQUIRED, &required))
+        }
+        (_, None) => Some(ToolResult::error(reply.detail.unwrap_or_default())),
+    }
 }
 
 fn token(data: &Object<'_>) -> Result<SharedPaymentToken, ArgumentError> {

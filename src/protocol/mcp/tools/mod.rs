@@ -40,6 +40,8 @@ use crate::domain::merchant::MerchantView;
 use crate::domain::origin::Host;
 use crate::protocol::apps::messages::Message;
 use crate::protocol::capability::Capability;
+use crate::protocol::mpp::credential::{Credential, CredentialError};
+use crate::protocol::mpp::reply::Reply;
 use crate::protocol::rendering::Rendering;
 use crate::protocol::texts::catalogue::{self, Messages};
 use crate::protocol::texts::wording::Wording;
@@ -97,6 +99,8 @@ pub enum ToolCall {
     Read(ReadCall),
     /// Answered by a session.
     Session(Box<SessionCall>),
+    /// A payment by the Machine Payments Protocol inside MCP.
+    Wallet(Box<WalletCall>),
 }
 
 /// A call that needs nothing but the view.
@@ -114,6 +118,14 @@ pub struct SessionCall {
     pub command: Command,
 }
 
+/// A call that asks for a payment challenge, or answers one.
+#[derive(Debug)]
+pub struct WalletCall {
+    pub session: Capability,
+    pub credential: Result<Option<Credential>, CredentialError>,
+    pub user_agent: Option<String>,
+}
+
 /// The session of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -129,10 +141,21 @@ pub enum CallOutcome {
     Read(ToolResult),
     /// A session's reply. Charging and frozen sessions have the status `in_progress`.
     Session(Box<Answer>),
+    /// What a wallet is answered.
+    Wallet(Box<WalletOutcome>),
     /// The session rejected the command.
     Refused(Rejection),
     /// The caller's deadline passed; the session continues.
     InProgress(Capability),
+}
+
+/// What a wallet is answered.
+#[derive(Debug)]
+pub struct WalletOutcome {
+    pub session: Capability,
+    /// The id of the challenge that it has answered.
+    pub challenge: Option<String>,
+    pub reply: Reply,
 }
 
 impl From<Result<Answer, Rejection>> for CallOutcome {
@@ -164,6 +187,8 @@ pub(super) struct Sender<'a> {
     /// Its own name and version.
     pub(super) host: Option<Host>,
     pub(super) user_agent: Option<&'a str>,
+    /// The params of the call.
+    pub(super) params: &'a Map<String, Value>,
 }
 
 /// Parses a tool's arguments.
@@ -171,6 +196,7 @@ pub(super) fn parse(
     tool: ToolName,
     arguments: &Map<String, Value>,
     sender: Sender<'_>,
+    view: &MerchantView,
 ) -> Result<ToolCall, ArgumentError> {
     let root = arguments::Object::root(arguments);
     let session = |call| ToolCall::Session(Box::new(call));
@@ -184,6 +210,12 @@ pub(super) fn parse(
         ToolName::CheckoutSession => checkout_session::parse(&root, sender.host).map(session),
         ToolName::CreateCheckout => create_checkout::parse(&root, sender.host).map(session),
         ToolName::UpdateCheckout => update_checkout::parse(&root).map(session),
+        ToolName::CompleteCheckout
+            if view.checkout.mcp_payment && complete_checkout::is_for_a_wallet(&root) =>
+        {
+            let call = complete_checkout::parse_for_a_wallet(&root, &sender)?;
+            Ok(ToolCall::Wallet(Box::new(call)))
+        }
         ToolName::CompleteCheckout => complete_checkout::parse(&root, sender.user_agent).map(session),
         ToolName::StartHostedCheckout => start_hosted_checkout::parse(&root).map(session),
         ToolName::GetCheckout => get_checkout::parse(&root).map(session),
@@ -232,6 +264,7 @@ pub(super) fn render(tool: ToolName, outcome: CallOutcome, rendering: Rendering<
     };
     match (outcome, tool) {
         (CallOutcome::Read(result), _) => Some(result),
+        (CallOutcome::Wallet(outcome), _) => complete_checkout::for_a_wallet(*outcome, rendering),
         (CallOutcome::Refused(rejection), _) => {
             Some(refused(model.rejection(&rejection), &shopper.rejection(&rejection)))
         }

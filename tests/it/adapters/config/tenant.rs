@@ -115,6 +115,12 @@ fn wallets_pay_by_default_wherever_stripe_grants_tokens() {
         problem.starts_with("checkout.wallet: is true, and Stripe grants no payment tokens"),
         "{problem}"
     );
+    let closed = SHOP.replace("[stripe]", "[checkout]\nwallet = false\nmcp_payment = true\n[stripe]");
+    let problem = only_problem(&closed);
+    assert!(
+        problem.starts_with("checkout.mcp_payment: is true, and agents' wallets do not pay"),
+        "{problem}"
+    );
     let short = SHOP.replace("[stripe]", "[checkout]\nquote_ttl_minutes = 15\n[stripe]");
     let warned = shown(parse(&short).unwrap().warnings());
     assert!(

@@ -229,7 +229,9 @@ fn answer(headers: &HeaderList, body: &[u8]) -> (Response, Caller) {
             let caller = context.caller().clone();
             let outcome = match *call {
                 ToolCall::Read(call) => answer_from_view(&call, &view),
-                ToolCall::Session(_) => CallOutcome::Refused(Rejection::Host(HostRejection::NotFound)),
+                ToolCall::Session(_) | ToolCall::Wallet(_) => {
+                    CallOutcome::Refused(Rejection::Host(HostRejection::NotFound))
+                }
             };
             (finish(*context, outcome, shop::capabilities()), caller)
         }

@@ -171,6 +171,7 @@ impl Host {
                     self.reply(finish(*context, outcome, shop::capabilities()), caller)
                 }
                 ToolCall::Session(call) => panic!("a session call: {call:?}"),
+                ToolCall::Wallet(call) => panic!("a wallet's call: {call:?}"),
             },
         }
     }
@@ -190,7 +191,7 @@ impl Host {
                 ToolCall::Read(call) => {
                     finish(*context, answer_from_view(&call, &self.view), shop::capabilities()).status
                 }
-                ToolCall::Session(_) => 200,
+                ToolCall::Session(_) | ToolCall::Wallet(_) => 200,
             },
         }
     }
@@ -201,6 +202,7 @@ impl Host {
             Accepted::Call(call, _) => match *call {
                 ToolCall::Session(call) => *call,
                 ToolCall::Read(call) => panic!("a read call: {call:?}"),
+                ToolCall::Wallet(call) => panic!("a wallet's call: {call:?}"),
             },
             Accepted::Reply(response, _) => panic!("answered: {}", String::from_utf8_lossy(&response.body)),
         }

@@ -93,6 +93,7 @@ pub(super) fn view() -> MerchantView {
         checkout: CheckoutPolicy {
             method: CheckoutMethod::PaymentSheet,
             wallet: false,
+            mcp_payment: false,
             agents: AgentRules::default(),
             max_total: Some(usd(200_000)),
             countries: vec!["US".parse().unwrap()],
