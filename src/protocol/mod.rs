@@ -7,6 +7,7 @@
 //! - [`apps`]: the wire forms that ChatGPT and MCP Apps hosts prescribe: payment sheet, product card, widget.
 //! - [`mpp`]: the Machine Payments Protocol, by which an agent's wallet pays over HTTP 402.
 //! - [`capability`]: the id of a session with its MAC. [`links`]: the addresses of a merchant's own pages.
+//! - [`llms`]: what a shop says of itself to agents, in `/llms.txt`.
 //! - [`rendering`]: the inputs of every reply's rendering. [`texts`]: messages about a checkout,
 //!   once for each audience.
 //! - [`order_events`]: the events that merchants receive about their orders.
@@ -14,6 +15,7 @@
 pub mod apps;
 pub mod capability;
 pub mod links;
+pub mod llms;
 pub mod mcp;
 pub mod mpp;
 pub mod order_events;

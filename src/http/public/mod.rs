@@ -10,6 +10,7 @@ mod checkout;
 mod cors;
 mod html;
 mod language;
+mod llms;
 mod mcp;
 mod mcp_line;
 mod network;
@@ -103,6 +104,7 @@ fn pages(config: &mut web::ServiceConfig) {
         .configure(checkout::routes)
         .service(read("/orders/{order}", orders::page))
         .service(web::resource("/webhooks/stripe").route(web::post().to(webhooks::take)))
+        .service(read("/llms.txt", llms::answer))
         .service(read("/.well-known/openai-apps-challenge", challenge::answer));
 }
 

@@ -91,7 +91,8 @@ pub fn instructions(view: &MerchantView) -> String {
 }
 
 /// The first few categories, in the catalog's order.
-fn categories(view: &MerchantView) -> Vec<&str> {
+#[must_use]
+pub fn categories(view: &MerchantView) -> Vec<&str> {
     const MOST: usize = 6;
     let mut found: Vec<&str> = Vec::new();
     for product in view.catalog.products() {

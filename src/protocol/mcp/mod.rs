@@ -30,7 +30,7 @@ pub mod tools;
 
 pub use accept::{Accepted, ReplyContext, accept, finish};
 pub use caller::Caller;
-pub use discovery::instructions;
+pub use discovery::{categories, instructions};
 pub use era::{Era, Version};
 pub use headers::{HeaderValue, Headers, Parts};
 pub use response::{

@@ -10,12 +10,10 @@ use super::challenge::{Challenge, ChallengeError};
 use super::credential::{Credential, CredentialError};
 use super::problem::ProblemType;
 use super::receipt::Receipt;
-use super::terms::Terms;
+use super::terms::{Terms, payable};
 use crate::domain::checkout::model::{
-    Answer, HostRejection, NotPayable, Notice, Rejection, ShopRejection, ShopperRejection, State,
-    TokenProblem,
+    Answer, HostRejection, Notice, Rejection, ShopRejection, ShopperRejection, State, TokenProblem,
 };
-use crate::domain::checkout::{can_be_paid, needs_email};
 use crate::domain::ids::Revision;
 use crate::keyring::Keyring;
 use crate::protocol::apps::completion::Completion;
@@ -202,28 +200,9 @@ impl Shop<'_> {
     /// What can be paid now; otherwise why a payment would be rejected, so that a shopper approves none in vain.
     fn due(&self, answer: &Answer) -> Result<Terms, Rejection> {
         let (session, view) = (&answer.session, self.rendering.view);
-        let quote = match &session.state {
-            State::Ready { quote } => quote,
-            // The page is closed before a token is charged.
-            State::AwaitingStripeCheckout { payment, .. } => &payment.attempt.quote,
-            State::Open { .. }
-            | State::Charging(_)
-            | State::OpeningStripeCheckout(_)
-            | State::ClosingStripeCheckout { .. }
-            | State::Frozen { .. }
-            | State::Completed { .. }
-            | State::Canceled { .. }
-            | State::Expired => {
-                let in_state = NotPayable::InState(session.state.into_str());
-                return Err(Rejection::Shopper(ShopperRejection::NotPayable(in_state)));
-            }
-        };
-        can_be_paid(session, view, self.rendering.now)?;
+        let quote = payable(session, view, self.rendering.now)?;
         if !view.checkout.agents.may_admit(self.user_agent) {
             return Err(Rejection::Shopper(ShopperRejection::AgentRefused));
-        }
-        if needs_email(quote, &session.inputs.buyer) {
-            return Err(Rejection::Shopper(ShopperRejection::EmailNeeded));
         }
         let terms = Terms::of(session, quote, view, self.base);
         if terms.expires <= self.rendering.now {
@@ -260,6 +239,19 @@ impl Shop<'_> {
             ..json_reply(200, "paid", body)
         }
     }
+}
+
+/// The reply to a request above the shop's limits.
+#[must_use]
+pub fn too_many_requests(retry_after: u32) -> Reply {
+    let said = "There are too many requests at once. Nothing was charged by this one.";
+    problem_reply(429, "too_many_requests", "Too many requests", said).retried_after(retry_after)
+}
+
+/// The reply to a body that is too long. A body means nothing here.
+#[must_use]
+pub fn body_too_large() -> Reply {
+    problem_reply(413, "body_too_large", "Body too large", "The request needs no body.")
 }
 
 fn ended(state: &'static str) -> Reply {

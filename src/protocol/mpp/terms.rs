@@ -9,10 +9,12 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::address::Address;
-use crate::domain::checkout::model::Session;
+use crate::domain::checkout::model::{NotOffered, NotPayable, Rejection, Session, ShopperRejection, State};
+use crate::domain::checkout::{can_be_paid, needs_email};
 use crate::domain::ids::{AccountId, ItemId, NetworkId, SessionId, ShippingId, Tenant};
 use crate::domain::merchant::MerchantView;
 use crate::domain::money::Money;
+use crate::domain::origin::TokenDoor;
 use crate::domain::pricing::Quote;
 use crate::domain::time::Timestamp;
 
@@ -66,6 +68,38 @@ impl Terms {
             expires: quote.expires.min(session.expires),
         }
     }
+}
+
+/// The quote that a wallet can pay now; otherwise why a payment would be rejected, so that a shopper approves none in vain.
+pub(super) fn payable<'a>(
+    session: &'a Session,
+    view: &MerchantView,
+    now: Timestamp,
+) -> Result<&'a Quote, Rejection> {
+    let quote = match &session.state {
+        State::Ready { quote } => quote,
+        // The page is closed before a token is charged.
+        State::AwaitingStripeCheckout { payment, .. } => &payment.attempt.quote,
+        State::Open { .. }
+        | State::Charging(_)
+        | State::OpeningStripeCheckout(_)
+        | State::ClosingStripeCheckout { .. }
+        | State::Frozen { .. }
+        | State::Completed { .. }
+        | State::Canceled { .. }
+        | State::Expired => {
+            let in_state = NotPayable::InState(session.state.into_str());
+            return Err(Rejection::Shopper(ShopperRejection::NotPayable(in_state)));
+        }
+    };
+    if !view.checkout.takes_tokens(TokenDoor::Wallet) {
+        return Err(Rejection::Shopper(ShopperRejection::NotOffered(NotOffered::Wallet)));
+    }
+    can_be_paid(session, view, now)?;
+    if needs_email(quote, &session.inputs.buyer) {
+        return Err(Rejection::Shopper(ShopperRejection::EmailNeeded));
+    }
+    Ok(quote)
 }
 
 /// The goods in a few words.

@@ -5,9 +5,8 @@
 use serde::Serialize;
 
 use super::METHOD;
-use super::terms::goods;
-use crate::domain::checkout::can_be_paid;
-use crate::domain::checkout::model::{Answer, State};
+use super::terms::{goods, payable};
+use crate::domain::checkout::model::Answer;
 use crate::domain::ids::Mode;
 use crate::domain::merchant::MerchantView;
 use crate::domain::pricing::Quote;
@@ -36,9 +35,8 @@ impl WalletPayment {
     /// Of a checkout that can be paid now.
     pub(crate) fn of(answer: &Answer, rendering: Rendering<'_>) -> Option<Self> {
         let session = &answer.session;
-        let State::Ready { quote } = &session.state else { return None };
         let view = rendering.view;
-        can_be_paid(session, view, rendering.now).ok()?;
+        let quote = payable(session, view, rendering.now).ok()?;
         Some(Self {
             url: answer.wallet_address.clone()?,
             protocol: PROTOCOL,

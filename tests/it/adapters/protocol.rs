@@ -8,6 +8,7 @@ mod descriptors;
 mod envelope;
 mod fuzz;
 mod host;
+mod llms;
 mod modern;
 mod payment;
 mod shop;

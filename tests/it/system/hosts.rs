@@ -374,3 +374,24 @@ async fn the_tools_of_a_host_are_those_of_its_merchant() {
         );
     }
 }
+
+#[tokio::test]
+async fn every_shop_tells_agents_at_its_own_host_how_to_buy() {
+    let world = TestGateway::start();
+    for (host, name) in [("coffee.localhost", "Harbor Coffee Roasters"), ("kiln.localhost", "Kiln Works")] {
+        let client = world.client_on(host, Speaks::Modern);
+        let url = client.url.replace("/mcp", "/llms.txt");
+        let answer = client.http.get(&url).send().await.unwrap();
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["content-type"]),
+            (200, &"text/plain; charset=utf-8".parse().unwrap())
+        );
+        let text = answer.text().await.unwrap();
+        assert!(text.starts_with(&format!("# {name}\n")), "{text}");
+        assert_eq!(client.http.head(&url).send().await.unwrap().status(), 200);
+        assert_eq!(client.http.post(&url).send().await.unwrap().status(), 405);
+    }
+    let stranger = world.client_on("nobody.localhost", Speaks::Modern);
+    let url = stranger.url.replace("/mcp", "/llms.txt");
+    assert_eq!(stranger.http.get(&url).send().await.unwrap().status(), 404);
+}

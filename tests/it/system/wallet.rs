@@ -244,11 +244,15 @@ async fn nobody_is_asked_to_approve_what_cannot_be_paid() {
     file.push_str("\n[[products]]\nid = \"gift-note\"\ntitle = \"Note\"\nprice = 1000\nshippable = false\n");
     let world = TestGateway::of_shops(shops);
     let client = world.client(Speaks::Modern);
-    // What is not sent needs an address for the mail.
-    let cart =
-        json!({ "items": [{ "id": "gift-note", "quantity": 1 }], "fulfillment_address": california() });
+    let of = |item: &str| json!([{ "id": item, "quantity": 1 }]);
+    let cart = json!({ "items": of("huila-washed-250-beans"), "fulfillment_address": california() });
     let made = client.works("create_checkout", cart).await;
     let wallet = Wallet::of(&world, &made["wallet_payment"]);
+    // What is not sent needs an address for the mail.
+    let id = &made["checkout_session"]["id"];
+    let note = json!({ "checkout_session_id": id, "items": of("gift-note") });
+    let made = client.works("update_checkout", note).await;
+    assert_eq!(made["wallet_payment"], Value::Null, "no address is told that cannot be paid");
     let asked = wallet.asks().await;
     assert_eq!(asked.status, 409, "{asked:?}");
     assert!(

@@ -15,16 +15,16 @@ use tokio::time::Instant;
 
 use super::redirect;
 use crate::actors::MerchantHandle;
-use crate::domain::checkout::model::{Answer, Command, HostRejection, Rejection};
+use crate::domain::checkout::model::{Command, HostRejection, Rejection};
 use crate::domain::ids::SessionId;
-use crate::domain::origin::TokenDoor;
+use crate::domain::origin::Agent;
 use crate::http::public::Public;
 use crate::http::public::body::{self, BodyError};
-use crate::http::public::tenant_request::{self, TenantRequest, not_found};
+use crate::http::public::tenant_request::{TenantRequest, not_found};
 use crate::http::public::wallet_door::WalletDoor;
 use crate::limiter::{Budget, Source};
 use crate::protocol::mpp::credential::Credential;
-use crate::protocol::mpp::reply::Reply;
+use crate::protocol::mpp::reply::{Reply, body_too_large, too_many_requests};
 
 /// The longest body that is read.
 const MAX_BODY: usize = 16 * 1024;
@@ -52,25 +52,21 @@ pub(super) async fn answer(
 ) -> HttpResponse {
     let began = Instant::now();
     let Some(wallet) = Wallet::of(&request, &path, &public) else { return not_found() };
-    if let Err(too_many) = wallet.merchant.limiter().take(Budget::Held(wallet.id.as_str()), &wallet.source) {
-        return tenant_request::too_many(too_many);
+    let Some(reply) = wallet.answer(&request, payload).await else { return not_found() };
+    match reply {
+        Answered::Page(page) => redirect(&page),
+        Answered::Wallet(reply) => {
+            wallet.log(&reply, began.elapsed());
+            send(reply)
+        }
     }
-    match body::read(payload, MAX_BODY).await {
-        Ok(_) => {}
-        Err(BodyError::TooLarge) => return HttpResponse::PayloadTooLarge().finish(),
-        Err(BodyError::Lost) => return HttpResponse::RequestTimeout().finish(),
-    }
-    let present = match wallet.merchant.ask(&wallet.id, Command::Read).await {
-        Ok(present) => present,
-        Err(Rejection::Host(HostRejection::NotFound)) => return not_found(),
-        Err(_) => return HttpResponse::ServiceUnavailable().insert_header(("retry-after", "2")).finish(),
-    };
-    if let Some(page) = present.checkout_page.as_deref().filter(|_| is_browser(&request)) {
-        return redirect(page);
-    }
-    let reply = wallet.reply(&present, &request).await;
-    wallet.log(&reply, began.elapsed());
-    send(reply)
+}
+
+/// What is answered.
+enum Answered {
+    /// A browser is led to the page for people.
+    Page(String),
+    Wallet(Reply),
 }
 
 impl Wallet {
@@ -79,21 +75,37 @@ impl Wallet {
         let id = path.session.parse::<SessionId>().ok()?;
         let (source, merchant) = (tenant_request.source(), tenant_request.merchant);
         let opens = merchant.links().opens_wallet(merchant.tenant(), &id, &path.key);
-        let is_open = opens && merchant.view().checkout.takes_tokens(TokenDoor::Wallet);
         let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
-        is_open.then(|| Self { merchant, id, source, user_agent: user_agent.map(str::to_owned) })
+        let user_agent = Agent::of(user_agent, None).and_then(|agent| agent.user_agent);
+        opens.then_some(Self { merchant, id, source, user_agent })
     }
 
-    /// Answers with the state of the checkout, or pays it first.
-    async fn reply(&self, present: &Answer, request: &HttpRequest) -> Reply {
-        let values = request.headers().get_all(AUTHORIZATION).filter_map(|value| value.to_str().ok());
+    /// Answers with the state of the checkout, or pays it first; `None` if there is no such checkout.
+    async fn answer(&self, request: &HttpRequest, payload: web::Payload) -> Option<Answered> {
+        let taken = self.merchant.limiter().take(Budget::Held(self.id.as_str()), &self.source);
+        if let Err(too_many) = taken {
+            let seconds = u32::try_from(too_many.retry_after.as_secs()).unwrap_or(u32::MAX);
+            return Some(Answered::Wallet(too_many_requests(seconds.max(1))));
+        }
+        if matches!(body::read(payload, MAX_BODY).await, Err(BodyError::TooLarge)) {
+            return Some(Answered::Wallet(body_too_large()));
+        }
         let door = WalletDoor {
             merchant: &self.merchant,
             id: &self.id,
             source: &self.source,
             user_agent: self.user_agent.as_deref(),
         };
-        door.reply(present, Credential::of(values)).await
+        let present = match self.merchant.ask(&self.id, Command::Read).await {
+            Ok(present) => present,
+            Err(Rejection::Host(HostRejection::NotFound)) => return None,
+            Err(rejection) => return Some(Answered::Wallet(door.unread(&rejection))),
+        };
+        if let Some(page) = present.checkout_page.as_deref().filter(|_| is_browser(request)) {
+            return Some(Answered::Page(page.to_owned()));
+        }
+        let values = request.headers().get_all(AUTHORIZATION).filter_map(|value| value.to_str().ok());
+        Some(Answered::Wallet(door.reply(&present, Credential::of(values)).await))
     }
 
     fn log(&self, reply: &Reply, took: Duration) {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stripe_emulator::{Fault, FaultPlan, HoldPoint, RequestKind};
 
 use crate::support::client::{Speaks, total};
-use crate::support::test_gateway::{SHOP_ACCOUNT, TestGateway};
+use crate::support::test_gateway::{SHOP, SHOP_ACCOUNT, TestGateway};
 use crate::support::wallet::{Wallet, authorization, credential, payable};
 use crate::system::hosted::{Browser, pays};
 
@@ -129,6 +129,31 @@ async fn a_credential_sent_while_a_charge_fails_begins_nothing_by_itself() {
     let told = wallet.sends(&credential(&forged, &good)).await;
     assert_eq!((told.status, told.code()), (402, "invalid-challenge"), "{told:?}");
     assert!(world.ledger().is_empty());
+}
+
+#[tokio::test]
+async fn a_shop_that_closes_to_wallets_still_tells_what_was_paid() {
+    let world = TestGateway::start();
+    let client = world.client(Speaks::Modern);
+    let (sheet, offered) = payable(&client).await;
+    let (_, of_other) = payable(&client).await;
+    let (paid, unpaid) = (Wallet::of(&world, &offered), Wallet::of(&world, &of_other));
+    let challenge = unpaid.asks().await.challenge();
+    let sent = credential(&paid.asks().await.challenge(), &world.token("pm_card_visa", total(&sheet)));
+    assert_eq!(paid.sends(&sent).await.status, 200);
+    world.put_tenant(SHOP, &world.shops[0].file.replace("wallet = true", "wallet = false"));
+    world.wait_for("\"tenant_changed\"", 1);
+    let again = paid.sends(&sent).await;
+    assert_eq!(again.status, 200, "{again:?}");
+    assert!(again.receipt().is_some(), "{again:?}");
+    for told in [unpaid.asks().await, unpaid.pays(&challenge, "pm_card_visa").await] {
+        assert_eq!((told.status, told.header("www-authenticate")), (409, None), "{told:?}");
+        assert!(
+            told.body["detail"].as_str().unwrap().contains("no payment from an agent's wallet"),
+            "{told:?}"
+        );
+    }
+    assert_eq!(world.ledger().len(), 1);
 }
 
 #[tokio::test]
