@@ -1,22 +1,17 @@
-//! One purchase per shop, in the way of a host: over HTTP and MCP 2026-07-28, paid with a token of the emulator's.
+//! Purchases from every shop over HTTP and MCP 2026-07-28: one in the way of a host with a payment sheet, and one in the way
+//! of an agent's wallet, where the shop takes its payments.
 //!
 //! The printed receipt is then compared with the emulator's ledger: exactly that payment, exactly that amount.
 
-use std::time::Duration;
-
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
+use super::shopper::{Shopper, buyer, text, total};
+use super::{PATIENCE, wallet};
 use crate::cli::gateway::Gateway;
 use crate::cli::say;
 use crate::config::tenant::TenantConfig;
 use stripe_emulator::{Emulator, LedgerEntry, MintToken};
-
-/// How long the shops may take to become ready.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The MCP revision of the requests.
-const VERSION: &str = "2026-07-28";
 
 /// Buys from every merchant and prints the receipts; fails at the first unexpected result.
 pub(super) fn from_all(gateway: &Gateway, emulator: &Emulator) -> anyhow::Result<()> {
@@ -27,28 +22,20 @@ pub(super) fn from_all(gateway: &Gateway, emulator: &Emulator) -> anyhow::Result
         "the shops' Stripe accounts are not known after {PATIENCE:?}"
     );
     for merchant in gateway.merchants() {
-        let shopper = Shopper::new(&format!("http://{}/t/{}/mcp", gateway.address(), merchant.id()))?;
-        let bought = runtime.block_on(buy(&shopper, merchant, emulator));
-        let receipt = bought.with_context(|| format!("the purchase from {} failed", merchant.id()))?;
-        say(&receipt);
+        let shopper = Shopper::new(gateway, merchant)?;
+        let bought = runtime.block_on(in_the_sheet(&shopper, emulator));
+        say(&bought.with_context(|| format!("the purchase from {} failed", merchant.id()))?);
+        if merchant.view(0, None).checkout.wallet {
+            let bought = runtime.block_on(with_a_wallet(&shopper, emulator));
+            say(&bought
+                .with_context(|| format!("the purchase with a wallet from {} failed", merchant.id()))?);
+        }
     }
     Ok(())
 }
 
-async fn buy(shopper: &Shopper, merchant: &TenantConfig, emulator: &Emulator) -> anyhow::Result<String> {
-    let found = shopper.call("search_products", json!({ "available_only": true })).await?;
-    let item = first_item(&found).context("nothing is for sale")?;
-    let mut shown =
-        shopper.call("create_checkout", json!({ "items": [{ "id": item, "quantity": 2 }] })).await?;
-    if status(&shown) == "not_ready_for_payment" {
-        let id = text(&shown, "/checkout_session/id")?.to_owned();
-        let address = address(merchant);
-        shown = shopper
-            .call("update_checkout", json!({ "checkout_session_id": id, "fulfillment_address": address }))
-            .await?;
-    }
-    ensure!(status(&shown) == "ready_for_payment", "the checkout is not payable: {shown}");
-
+async fn in_the_sheet(shopper: &Shopper<'_>, emulator: &Emulator) -> anyhow::Result<String> {
+    let shown = shopper.ready_checkout().await?;
     let sheet = &shown["checkout_session"];
     let total = total(sheet).context("the checkout has no total")?;
     let network = text(sheet, "/payment_provider/merchant_id")?;
@@ -59,9 +46,8 @@ async fn buy(shopper: &Shopper, merchant: &TenantConfig, emulator: &Emulator) ->
         max_amount: total,
         expires_at: None,
     })?;
-    let buyer = json!({ "name": "Ada Lovelace", "email": "ada@example.com", "phone_number": null });
     let payment = json!({ "token": token, "provider": "stripe", "billing_address": null });
-    let arguments = json!({ "checkout_session_id": sheet["id"], "buyer": buyer, "payment_data": payment });
+    let arguments = json!({ "checkout_session_id": sheet["id"], "buyer": buyer(), "payment_data": payment });
     let paid = shopper.call("complete_checkout", arguments).await?;
     ensure!(paid["status"] == "completed", "the payment did not complete: {paid}");
 
@@ -69,46 +55,18 @@ async fn buy(shopper: &Shopper, merchant: &TenantConfig, emulator: &Emulator) ->
     let page = shopper.http.get(permalink).send().await?;
     ensure!(page.status().is_success(), "the order's page answers {}", page.status());
     let payment = only_payment(emulator, text(&paid, "/order/checkout_session_id")?, total)?;
-    Ok(receipt(merchant, &paid, &payment))
+    Ok(receipt(shopper.merchant, &paid, ("in the payment sheet", &payment)))
 }
 
-/// The id for buying the first product.
-fn first_item(found: &Value) -> Option<String> {
-    let product = found["products"].as_array()?.first()?;
-    let in_stock = |variant: &&Value| variant["availability"] == "in_stock";
-    let variant = product["variants"].as_array().and_then(|variants| variants.iter().find(in_stock));
-    variant.unwrap_or(product)["id"].as_str().map(str::to_owned)
-}
-
-/// An address that the merchant delivers to and whose tax it knows.
-fn address(merchant: &TenantConfig) -> Value {
-    use crate::domain::places;
-    use crate::domain::tax::TaxRule;
-    let view = merchant.view(0, None);
-    let region = match &view.tax {
-        TaxRule::Fixed(table) => table.rates.first().map(|rate| (rate.country, rate.state.clone())),
-        TaxRule::None => None,
-    };
-    let elsewhere = || view.checkout.countries.first().map(|country| (*country, None));
-    let (country, state) = region.or_else(elsewhere).unzip();
-    let (state, postal_code) =
-        country.map(|country| places::example(country, state.flatten().as_deref())).unwrap_or_default();
-    json!({
-        "name": "Ada Lovelace", "line_one": "12 Mill Lane", "city": "Springfield",
-        "state": state, "country": country, "postal_code": postal_code,
-    })
-}
-
-fn status(shown: &Value) -> &str {
-    shown["checkout_session"]["status"].as_str().unwrap_or_default()
-}
-
-fn total(sheet: &Value) -> Option<i64> {
-    sheet["totals"].as_array()?.iter().find(|row| row["type"] == "total")?["amount"].as_i64()
-}
-
-fn text<'a>(value: &'a Value, pointer: &str) -> anyhow::Result<&'a str> {
-    value.pointer(pointer).and_then(Value::as_str).with_context(|| format!("{pointer} is missing in {value}"))
+async fn with_a_wallet(shopper: &Shopper<'_>, emulator: &Emulator) -> anyhow::Result<String> {
+    let shown = shopper.ready_checkout().await?;
+    let total = total(&shown["checkout_session"]).context("the checkout has no total")?;
+    let address = text(&shown, "/wallet_payment/url")?;
+    let paid = wallet::pay(&shopper.http, address, emulator).await?;
+    let payment = only_payment(emulator, text(&paid.order, "/order/checkout_session_id")?, total)?;
+    let confirmed = text(&paid.receipt, "/reference")?;
+    ensure!(confirmed == payment.payment_intent, "the receipt is for {confirmed}");
+    Ok(receipt(shopper.merchant, &paid.order, ("with an agent's wallet", &payment)))
 }
 
 /// The one payment of this checkout in the ledger.
@@ -123,7 +81,7 @@ fn only_payment(emulator: &Emulator, session: &str, total: i64) -> anyhow::Resul
     Ok(payment)
 }
 
-fn receipt(merchant: &TenantConfig, paid: &Value, payment: &LedgerEntry) -> String {
+fn receipt(merchant: &TenantConfig, paid: &Value, (how, payment): (&str, &LedgerEntry)) -> String {
     let empty = Vec::new();
     let lines = paid["line_items"].as_array().unwrap_or(&empty).iter().map(|line| {
         let name = line["name"].as_str().unwrap_or_default();
@@ -143,52 +101,6 @@ fn receipt(merchant: &TenantConfig, paid: &Value, payment: &LedgerEntry) -> Stri
     receipt.extend(lines);
     receipt.extend(rows);
     // The order page ends with this process, so its address is not printed.
-    receipt.push(format!("  charged once: {}\n", payment.payment_intent));
+    receipt.push(format!("  paid {how}, charged once: {}\n", payment.payment_intent));
     receipt.join("\n")
-}
-
-/// A host that shops over MCP.
-struct Shopper {
-    http: reqwest::Client,
-    endpoint: String,
-}
-
-impl Shopper {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a shopper of the demo, who talks to the gateway and not to Stripe"
-    )]
-    fn new(endpoint: &str) -> anyhow::Result<Self> {
-        Ok(Self { http: reqwest::Client::builder().no_proxy().build()?, endpoint: endpoint.to_owned() })
-    }
-
-    /// Calls a tool and returns its `structuredContent`.
-    async fn call(&self, tool: &str, arguments: Value) -> anyhow::Result<Value> {
-        let meta = json!({
-            "io.modelcontextprotocol/protocolVersion": VERSION,
-            "io.modelcontextprotocol/clientCapabilities": {},
-            "io.modelcontextprotocol/clientInfo": { "name": "merchant-gateway-demo", "version": env!("CARGO_PKG_VERSION") },
-        });
-        let params = json!({ "name": tool, "arguments": arguments, "_meta": meta });
-        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
-        let response = self
-            .http
-            .post(&self.endpoint)
-            .header("content-type", "application/json")
-            .header("accept", "application/json, text/event-stream")
-            .header("mcp-protocol-version", VERSION)
-            .header("mcp-method", "tools/call")
-            .header("mcp-name", tool)
-            .body(message.to_string())
-            .send()
-            .await?;
-        let status = response.status();
-        let answer: Value = serde_json::from_slice(&response.bytes().await?)
-            .with_context(|| format!("{tool} answered {status} without JSON"))?;
-        let result = &answer["result"];
-        if !status.is_success() || result["isError"] == true || !result.is_object() {
-            bail!("{tool} answered {status}: {answer}");
-        }
-        Ok(result["structuredContent"].clone())
-    }
 }

@@ -6,11 +6,14 @@
 
 mod buy;
 mod folder;
+mod shopper;
+mod wallet;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
@@ -54,6 +57,9 @@ pub(super) struct Demo {
     #[arg(long, default_value = "warn")]
     log: LogFilter,
 }
+
+/// How long the shops may take to become ready.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The names of the variables with the demo's secrets, in its generated environment.
 const MASTER_KEY: &str = "DEMO_MASTER_KEY";
@@ -109,6 +115,9 @@ impl Demo {
         }
         let host = host(page, &gateway, &emulator).context("the emulated host")?;
         introduce(&gateway, &emulator, &host);
+        if gateway.wait_until_payable(PATIENCE) {
+            wallet::introduce(&gateway, &emulator)?;
+        }
         introduce_admin(&gateway, admin_address, &folder.admin_token);
         let tenants = self.tenants.as_deref().map(|dir| format!(" --tenants {}", dir.display()));
         let tenants = tenants.unwrap_or_default();

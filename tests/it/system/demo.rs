@@ -5,6 +5,8 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::support::node;
+
 fn demo(folder: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_merchant-gateway"));
     command.arg("demo").current_dir(folder.path()).env_clear();
@@ -22,7 +24,9 @@ fn demo_buy_repeatedly_prints_a_receipt_for_every_shop() {
         {
             assert!(said.contains(part), "{part}: {said}");
         }
-        assert_eq!(said.matches("charged once: pi_").count(), 3, "{said}");
+        // Wallets pay two of the three shops.
+        assert_eq!(said.matches("paid in the payment sheet, charged once: pi_").count(), 3, "{said}");
+        assert_eq!(said.matches("paid with an agent's wallet, charged once: pi_").count(), 2, "{said}");
         let log = String::from_utf8_lossy(&bought.stderr);
         assert!(log.contains("stripe_event_kept") && !log.contains("stripe_webhook_refused"), "{log}");
         assert!(!log.contains("WARN") && !log.contains("ERROR"), "nothing to worry a newcomer: {log}");
@@ -47,7 +51,7 @@ async fn demo_serves_every_address_that_it_prints() {
         .map(|word| word.trim_matches('\''))
         .filter(|word| word.starts_with("http://"))
         .collect();
-    assert_eq!(addresses.len(), 10, "{said:?}");
+    assert_eq!(addresses.len(), 12, "{said:?}");
     let token = said.iter().find_map(|line| line.split("Bearer ").nth(1)?.split('\'').next()).unwrap();
     let client = crate::support::client::Client::new(String::new(), crate::support::client::Speaks::Legacy);
     let mut statuses = Vec::new();
@@ -62,10 +66,26 @@ async fn demo_serves_every_address_that_it_prints() {
         let answer = request.send().await.unwrap();
         statuses.push(answer.status().as_u16());
     }
+    let paid = pays_as_printed(&folder, &said);
     process.kill().unwrap();
     process.wait().unwrap();
-    // The host's page comes first; MCP takes POST only; Stripe asks for a key; the ledger is open; the last are the orders.
-    assert_eq!(statuses, [200, 405, 405, 405, 405, 405, 405, 401, 200, 200]);
+    // The host's page comes first; MCP takes POST only; Stripe asks for a key; the ledger is open; a wallet's address is told
+    // alone and in a command; the last are the orders.
+    assert_eq!(statuses, [200, 405, 405, 405, 405, 405, 405, 401, 200, 402, 402, 200]);
+    if let Some(paid) = paid {
+        assert!(paid.contains("payment-receipt") && paid.contains("\"status\":\"completed\""), "{paid}");
+    }
+}
+
+/// Runs the printed command of a public client, with the client that is installed for tests; `None` where there is no Node.
+fn pays_as_printed(folder: &TempDir, said: &[String]) -> Option<String> {
+    let line = said.iter().find(|line| line.contains(" npx ")).expect("a command");
+    let (variables, words) = line.split_once(" npx ").unwrap();
+    let (_, words) = words.split_once(" mppx ").unwrap();
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let mut command = node::command("node_modules/mppx/dist/bin.js", &words)?;
+    command.envs(variables.split_whitespace().map(|variable| variable.split_once('=').unwrap()));
+    Some(node::said(&command.env("HOME", folder.path()).output().unwrap()))
 }
 
 #[test]
