@@ -8,7 +8,7 @@ NODE_MODULES := tests/node/node_modules
 CHROMIUM := $(or $(TEST_CHROMIUM),/usr/bin/chromium)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test crash-test bench bench-merchants bench-noisy onboarding mutants lint fmt generate picture places setup
+.PHONY: help demo check test crash-test bench bench-merchants bench-noisy onboarding wallet-wire mutants lint fmt generate picture places setup
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ bench: ## Count durable purchases per second beside what SQLite alone commits.
 
 onboarding: ## Put doctor's present output into docs/ONBOARDING.md.
 	UPDATE_DOCUMENTS=1 $(CARGO) test --locked --test it -- a_live_shop_is_examined
+
+wallet-wire: ## Put the present wire of a wallet's payment into docs/WALLET.md.
+	UPDATE_DOCUMENTS=1 $(CARGO) test --locked --test it -- the_wire_of_the_documentation
 
 bench-merchants: ## Measure start, change and memory with 4, 1,000 and 10,000 merchants.
 	BENCH_MERCHANTS=4,1000,10000 BENCH_FILES=1000 BENCH_CALLS=5000 $(CARGO) test --locked --release --test it -- many_merchants --nocapture

@@ -2,6 +2,7 @@
 //!
 //! Invariants: it states facts and orders nothing; it names no product, no price and no shopper. Source: llmstxt.org.
 
+use crate::domain::address::CountryCode;
 use crate::domain::ids::Mode;
 use crate::domain::merchant::{CheckoutMethod, MerchantStatus, MerchantView};
 use crate::protocol::mcp::{Version, categories};
@@ -26,7 +27,7 @@ fn title(view: &MerchantView) -> String {
         MerchantStatus::Active => "",
         MerchantStatus::Suspended => " It takes no orders at the moment.",
     };
-    let countries: Vec<&str> = view.checkout.countries.iter().map(|country| country.as_str()).collect();
+    let countries: Vec<&str> = view.checkout.countries.iter().map(CountryCode::as_str).collect();
     format!(
         "# {}\n\n> A shop for AI assistants and agents.{sells} Prices are in {}, before tax and shipping. It sells to \
          {}.{mode}{status}\n",

@@ -142,3 +142,51 @@ fn pass(mut from: TcpStream, mut to: TcpStream, gate: &Gate) {
     }
     let _ = to.shutdown(std::net::Shutdown::Write);
 }
+
+/// A wire that keeps what passes on it, in the order in which it passed; it is there until the test's process ends.
+pub struct Recorder {
+    address: SocketAddr,
+    kept: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Recorder {
+    /// A wire to `http://127.0.0.1:…`.
+    pub fn to(base_url: &str) -> Self {
+        let target: SocketAddr = base_url.strip_prefix("http://").unwrap().parse().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let kept: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let keeps = Arc::clone(&kept);
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let (client, server) = (client.unwrap(), TcpStream::connect(target).unwrap());
+                for (from, to) in [(&client, &server), (&server, &client)] {
+                    let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    let keeps = Arc::clone(&keeps);
+                    std::thread::spawn(move || keep(from, to, &keeps));
+                }
+            }
+        });
+        Self { address, kept }
+    }
+
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// All that has passed. What is asked is answered before anything else is asked.
+    pub fn kept(&self) -> String {
+        String::from_utf8(self.kept.lock().unwrap().clone()).unwrap()
+    }
+}
+
+fn keep(mut from: TcpStream, mut to: TcpStream, kept: &Mutex<Vec<u8>>) {
+    let mut bytes = [0; 16 * 1024];
+    while let Ok(read @ 1..) = from.read(&mut bytes) {
+        kept.lock().unwrap().extend_from_slice(&bytes[..read]);
+        if to.write_all(&bytes[..read]).is_err() {
+            break;
+        }
+    }
+    drop(to.shutdown(Shutdown::Both));
+}

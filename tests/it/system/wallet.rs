@@ -4,6 +4,7 @@ mod clients;
 mod crowds;
 mod origins;
 mod states;
+mod wire;
 
 use std::time::Duration;
 

@@ -57,7 +57,7 @@ pub(super) async fn answer(
         Answered::Page(page) => redirect(&page),
         Answered::Wallet(reply) => {
             wallet.log(&reply, began.elapsed());
-            send(reply)
+            send(*reply)
         }
     }
 }
@@ -66,7 +66,7 @@ pub(super) async fn answer(
 enum Answered {
     /// A browser is led to the page for people.
     Page(String),
-    Wallet(Reply),
+    Wallet(Box<Reply>),
 }
 
 impl Wallet {
@@ -85,10 +85,10 @@ impl Wallet {
         let taken = self.merchant.limiter().take(Budget::Held(self.id.as_str()), &self.source);
         if let Err(too_many) = taken {
             let seconds = u32::try_from(too_many.retry_after.as_secs()).unwrap_or(u32::MAX);
-            return Some(Answered::Wallet(too_many_requests(seconds.max(1))));
+            return Some(Answered::Wallet(Box::new(too_many_requests(seconds.max(1)))));
         }
         if matches!(body::read(payload, MAX_BODY).await, Err(BodyError::TooLarge)) {
-            return Some(Answered::Wallet(body_too_large()));
+            return Some(Answered::Wallet(Box::new(body_too_large())));
         }
         let door = WalletDoor {
             merchant: &self.merchant,
@@ -99,13 +99,14 @@ impl Wallet {
         let present = match self.merchant.ask(&self.id, Command::Read).await {
             Ok(present) => present,
             Err(Rejection::Host(HostRejection::NotFound)) => return None,
-            Err(rejection) => return Some(Answered::Wallet(door.unread(&rejection))),
+            Err(rejection) => return Some(Answered::Wallet(Box::new(door.unread(&rejection)))),
         };
         if let Some(page) = present.checkout_page.as_deref().filter(|_| is_browser(request)) {
             return Some(Answered::Page(page.to_owned()));
         }
         let values = request.headers().get_all(AUTHORIZATION).filter_map(|value| value.to_str().ok());
-        Some(Answered::Wallet(door.reply(&present, Credential::of(values)).await))
+        let reply = door.reply(&present, Credential::of(values)).await;
+        Some(Answered::Wallet(Box::new(reply)))
     }
 
     fn log(&self, reply: &Reply, took: Duration) {

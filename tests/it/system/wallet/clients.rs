@@ -24,7 +24,7 @@ fn paid_once(world: &TestGateway, sheet: &Value) {
 }
 
 /// Runs the command of the protocol's client in TypeScript; `None` where there is no Node.
-fn mppx(world: &TestGateway, words: &[&str]) -> Option<Output> {
+pub(super) fn mppx(world: &TestGateway, words: &[&str]) -> Option<Output> {
     let mint = format!("{}/v1/test_helpers/shared_payment/granted_tokens", world.emulator.base_url());
     let mut command = node::command("node_modules/mppx/dist/bin.js", words)?;
     let home = world.folder.path();
