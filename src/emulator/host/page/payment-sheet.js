@@ -144,7 +144,8 @@ function delivery(session) {
     way ? el("p", { class: "muted" }, way) : null);
 }
 
-function cardChoice(card, index) {
+// A test card to choose, in a form or a group.
+export function cardChoice(card, index) {
   return el("label", { class: "card" },
     el("input", { type: "radio", name: "card", value: card.id, checked: index === 0 }),
     el("span", {}, `${card.name} `, el("small", {}, card.comes_to)));
