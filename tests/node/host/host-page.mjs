@@ -131,6 +131,12 @@ export class HostPage {
       .filter({ has: this.page.locator(".what", { hasText: what }) });
   }
 
+  // What the latest call of a tool gave.
+  async latestAnswer(tool) {
+    const text = await this.exchanges(tool).last().locator("pre").last().textContent();
+    return JSON.parse(text).result.structuredContent;
+  }
+
   // The transcript's entries as "who what", oldest first.
   async transcript() {
     const entries = this.page.getByRole("complementary", { name: "Transcript" }).locator("summary");

@@ -95,7 +95,7 @@ class Visit {
       el("p", {}, `${this.#merchant.name} asks for ${amountOf(challenge)}. Your agent says what it is for:`),
       el("blockquote", {}, this.#offer.purchase_context),
       cards,
-      el("p", { class: "muted" }, "On approval the wallet grants a token for exactly this amount and this shop."),
+      el("p", { class: "muted" }, "After the approval, the wallet obtains a token for exactly this amount and this shop."),
     ];
     this.#draw(1, `Approve ${amountOf(challenge)}`, body,
       button("Decline", () => this.#end({ declined: true, tried: this.#ended.tried })),
