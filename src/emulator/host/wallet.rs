@@ -100,12 +100,12 @@ impl WalletApproval {
         let grant = json!({
             "token": masked(&token), "network_id": network_id, "currency": currency, "amount": amount,
         });
-        Ok(outcome(&[asked, paid], Some(grant)))
+        Ok(outcome(&[asked, paid], Some(&grant)))
     }
 }
 
 /// What a payment came to, by its last exchange.
-fn outcome(exchanges: &[Exchange], grant: Option<Value>) -> Value {
+fn outcome(exchanges: &[Exchange], grant: Option<&Value>) -> Value {
     let last = exchanges.last();
     let body = last.map_or(Value::Null, |last| last.answer["body"].clone());
     let status = last.map_or(0, |last| last.status);
