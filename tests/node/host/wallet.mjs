@@ -79,24 +79,39 @@ await withHost(async (host, { picture, context }) => {
     must(entries.slice(-3).join() === "wallet GET, after the approval,wallet token granted,wallet GET, with the credential",
       `the transcript ends so: ${entries}`);
     must(!/spt_[0-9A-Za-z]{8}/.test(await host.page.locator("body").textContent()), "a token reached the page");
-    const granted = JSON.parse(await host.exchanges("token granted").last().locator("pre").textContent());
-    const { order } = await host.latestAnswer(/^get_checkout$/);
-    tell({
-      merchant, wallet: true, session: order.checkout_session_id, amount: granted.amount, currency: granted.currency.toUpperCase(),
-    });
+    await tellReceipt(merchant);
   }
 
-  // The offer belongs to one merchant's checkout, in a dark theme too.
+  // Goods that go to an email address, in a dark theme.
   await host.choose(merchants[0]);
   await host.page.getByRole("switch", { name: "Dark theme" }).click();
   await host.showEverything();
-  await (await host.show(host.buyable().first())).makePayable();
+  await (await host.show(host.buyable().filter({ hasText: "Gift Card" }))).makePayable();
   await host.walletButton.click();
+  await host.wallet.getByRole("alert").getByText(/email/).waitFor();
+  await picture("wallet-6-email");
+  await press("Tell the shop ada@example.com");
   await press("Continue to the approval");
-  await picture("wallet-6-dark");
-  await press("Decline");
+  await picture("wallet-7-dark");
+  await press("Approve");
+  await host.wallet.getByRole("heading", { name: "Paid" }).waitFor();
+  await press("Done");
+  await (await host.widget()).seesPaid();
+  await tellReceipt(merchants[0]);
+
+  // An offer belongs to one merchant.
+  await host.showEverything();
+  await (await host.show(host.buyable().first())).makePayable();
+  await host.walletButton.waitFor();
   await host.choose(merchants.at(-1));
   await host.walletButton.waitFor({ state: "hidden" });
+
+  async function tellReceipt(merchant) {
+    const granted = JSON.parse(await host.exchanges("token granted").last().locator("pre").textContent());
+    const { order } = await host.latestAnswer(/^get_checkout$/);
+    const currency = granted.currency.toUpperCase();
+    tell({ merchant, wallet: true, session: order.checkout_session_id, amount: granted.amount, currency });
+  }
 
   async function press(button) {
     await host.wallet.getByRole("button", { name: button, exact: true }).click();

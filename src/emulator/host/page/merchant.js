@@ -28,7 +28,7 @@ export class Merchant {
     return known.instructions ?? "";
   }
 
-  // Calls a tool for the "model" or a "widget". Gives the tool's result, one that says isError too.
+  // Calls a tool for the "model", a "widget" or the "host". Gives the tool's result, one that says isError too.
   async call(who, name, args) {
     const refused = whyNot(who, name, this.#tools.get(name));
     if (refused) {

@@ -18,7 +18,8 @@ export function offerIn(result) {
   if (!checkout) return undefined;
   if (content.wallet_payment) {
     // As tools take it: with its key, without the revision.
-    return { ...content.wallet_payment, checkout, checkout_session_id: idIn(result).replace(/_r\d+$/, "") };
+    const checkout_session_id = idIn(result).replace(/_r\d+$/, "");
+    return { ...content.wallet_payment, checkout, checkout_session_id, email: content.checkout_session?.buyer?.email ?? null };
   }
   // complete_checkout tells of no wallet, so a declined card leaves the offer as it is.
   if (!content.checkout_session && content.status === "ready_for_payment") return undefined;

@@ -2,8 +2,10 @@
 // The wallet pays by the Machine Payments Protocol over HTTP 402; its requests are made by the host's own server.
 
 import { el, outsideLink } from "./elements.js";
+import { textOf } from "./merchant.js";
 import { money } from "./money.js";
-import { cardChoice } from "./payment-sheet.js";
+import { SHOPPER, cardChoice } from "./payment-sheet.js";
+import { offerIn } from "./wallet-offer.js";
 
 const STEPS = ["Challenge", "Approval", "Outcome"];
 
@@ -148,8 +150,21 @@ class Visit {
     else {
       const problem = typeof body === "object" && body !== null ? body : { title: `HTTP ${status}` };
       this.#ended = { tried: true };
-      this.#draw(2, "Not paid", [alertOf(problem)], button("Close", () => this.leave(), "main"));
+      const tellEmail = button(`Tell the shop ${SHOPPER.email}`, () => this.#tellEmail(), "main");
+      this.#draw(2, "Not paid", [alertOf(problem)], button("Close", () => this.leave()), this.#offer.email ? null : tellEmail);
     }
+  }
+
+  // Goods that are not sent go to an email address, and the protocol has no place for one: the host tells it by a tool.
+  async #tellEmail() {
+    await this.#wait(0, "The shop is told your email address…", async () => {
+      const buyer = { email: SHOPPER.email };
+      const args = { checkout_session_id: this.#offer.checkout_session_id, buyer };
+      const result = await this.#merchant.call("host", "update_checkout", args);
+      this.#offer = offerIn(result) ?? this.#offer;
+      if (!this.#offer.email) throw new Error(textOf(result) || "The shop did not take the email address.");
+    });
+    if (this.#offer.email) await this.ask();
   }
 
   // Does something that must not be interrupted; what goes wrong is shown.
