@@ -150,8 +150,9 @@ class Visit {
     else {
       const problem = typeof body === "object" && body !== null ? body : { title: `HTTP ${status}` };
       this.#ended = { tried: true };
+      const needsEmail = status === 409 && !this.#offer.email;
       const tellEmail = button(`Tell the shop ${SHOPPER.email}`, () => this.#tellEmail(), "main");
-      this.#draw(2, "Not paid", [alertOf(problem)], button("Close", () => this.leave()), this.#offer.email ? null : tellEmail);
+      this.#draw(2, "Not paid", [alertOf(problem)], button("Close", () => this.leave()), needsEmail ? tellEmail : null);
     }
   }
 

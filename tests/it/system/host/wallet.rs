@@ -93,6 +93,20 @@ async fn a_wallet_pays_nothing_but_what_its_owner_approved() {
 }
 
 #[tokio::test]
+async fn a_wallets_slow_payment_is_neither_paid_nor_refused_at_first() {
+    let page_host = HostPage::open();
+    let (url, _) = page_host.wallet_offer().await;
+    let approved = page_host.challenge(&url).await["challenge"].clone();
+    let told = page_host.pay_with_wallet(&url, "slow", &approved).await.json();
+    assert_eq!(told["status"], 202, "{told}");
+    for empty in ["order", "problem", "receipt"] {
+        assert_eq!(told[empty], Value::Null, "{empty}: {told}");
+    }
+    let asked = page_host.challenge(&url).await;
+    assert_eq!(asked["challenge"], Value::Null, "nothing asks for a second payment: {asked}");
+}
+
+#[tokio::test]
 async fn a_wallet_asks_no_address_but_its_merchants() {
     let page_host = HostPage::open();
     let (url, _) = page_host.wallet_offer().await;
