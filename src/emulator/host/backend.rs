@@ -18,8 +18,10 @@ use super::admission::{own_page_only, standing_headers};
 use super::host_error::HostError;
 use super::merchant_client::{MerchantClient, Message, Shopper};
 use super::page::{self, CURRENCIES, FILES, INDEX, PageFile};
-use super::payment::{self, Approval};
+use super::payment::Approval;
 use super::sandbox::{RIGHTS, Sandbox};
+use super::token;
+use super::wallet::{ChallengeWanted, WalletApproval};
 use super::widget_document::WidgetDocument;
 use super::{HostMerchant, RandomId};
 use crate::stripe::StripeService;
@@ -63,6 +65,8 @@ pub(super) fn serve(listener: TcpListener, backend: &Arc<HostBackend>) -> io::Re
             .route("/api/merchants/{merchant}/messages", web::post().to(forward))
             .route("/api/merchants/{merchant}/widgets", web::post().to(prepare_widget))
             .route("/api/merchants/{merchant}/payments", web::post().to(pay))
+            .route("/api/merchants/{merchant}/wallet/challenges", web::post().to(ask_for_challenge))
+            .route("/api/merchants/{merchant}/wallet/payments", web::post().to(pay_with_wallet))
             .default_service(web::to(async || Err::<HttpResponse, _>(HostError::NotFound)));
         for file in [INDEX, CURRENCIES].into_iter().chain(FILES) {
             app = app.route(file.path, web::get().to(move || async move { serve_file(file) }));
@@ -89,7 +93,7 @@ async fn describe(backend: web::Data<HostBackend>) -> HttpResponse {
         .collect();
     HttpResponse::Ok().json(json!({
         "merchants": merchants,
-        "cards": payment::cards(),
+        "cards": token::cards(),
         "sandbox": { "origin": backend.sandbox.origin(), "rights": RIGHTS },
     }))
 }
@@ -154,6 +158,31 @@ async fn pay(
     let approval: Approval = read(&request, &body)?;
     let trip = approval.execute(merchant, &backend.client, &backend.stripe, &shopper(&request)).await?;
     Ok(HttpResponse::Ok().json(trip))
+}
+
+/// Asks a merchant for a challenge, before the wallet's owner approves.
+async fn ask_for_challenge(
+    request: HttpRequest,
+    id: web::Path<String>,
+    body: Body,
+    backend: web::Data<HostBackend>,
+) -> Result<HttpResponse, HostError> {
+    let merchant = backend.merchant(&id)?;
+    let wanted: ChallengeWanted = read(&request, &body)?;
+    Ok(HttpResponse::Ok().json(wanted.ask(merchant, &backend.client).await?))
+}
+
+/// Handles the payment that the wallet's owner approved.
+async fn pay_with_wallet(
+    request: HttpRequest,
+    id: web::Path<String>,
+    body: Body,
+    backend: web::Data<HostBackend>,
+) -> Result<HttpResponse, HostError> {
+    let merchant = backend.merchant(&id)?;
+    let approval: WalletApproval = read(&request, &body)?;
+    let outcome = approval.execute(merchant, &backend.client, &backend.stripe).await?;
+    Ok(HttpResponse::Ok().json(outcome))
 }
 
 /// A body that may be too long.

@@ -1,4 +1,5 @@
-//! The host as an MCP client of 2026-07-28: the page's messages, with the data that a host adds.
+//! The host as an MCP client of 2026-07-28: the page's messages, with the data that a host adds. A wallet asks its merchant
+//! through the same client.
 //!
 //! Must not import the page or the payment. Invariants: only methods that a host uses are forwarded; the host's
 //! values of client, revision and shopper replace those of the page.
@@ -7,8 +8,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use reqwest::header::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use url::Url;
 
 use super::HostMerchant;
 use super::host_error::HostError;
@@ -112,19 +115,22 @@ impl MerchantClient {
             request = request.header("mcp-name", header_value(name));
         }
         let sent = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
-        let unreachable = |error: &reqwest::Error| HostError::Unreachable {
-            merchant: merchant.name.clone(),
-            url: merchant.mcp_url.clone(),
-            why: cause(error),
-        };
-        let response = request.body(sent.to_string()).send().await.map_err(|error| unreachable(&error))?;
-        let status = response.status().as_u16();
-        let body = response.bytes().await.map_err(|error| unreachable(&error))?;
+        let (status, _, body) = answer_to(request.body(sent.to_string()), merchant).await?;
         let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
         if answer["jsonrpc"] != "2.0" {
             return Err(HostError::NotJsonRpc { merchant: merchant.name.clone(), status });
         }
         Ok(RoundTrip { sent, status, answer })
+    }
+
+    /// Asks an address of a merchant for a wallet. Gives the answer's status, headers and body, whatever they are.
+    pub(super) async fn get(
+        &self,
+        merchant: &HostMerchant,
+        url: &Url,
+        headers: HeaderMap,
+    ) -> Result<(u16, HeaderMap, Vec<u8>), HostError> {
+        answer_to(self.http.get(url.clone()).headers(headers), merchant).await
     }
 
     /// Adds the host's data about itself and its shopper to `_meta`.
@@ -143,6 +149,22 @@ impl MerchantClient {
         meta["openai/userAgent"] = json!(shopper.user_agent);
         meta["openai/subject"] = json!(self.subject);
     }
+}
+
+/// Sends a request to a merchant.
+async fn answer_to(
+    request: reqwest::RequestBuilder,
+    merchant: &HostMerchant,
+) -> Result<(u16, HeaderMap, Vec<u8>), HostError> {
+    let unreachable = |error: &reqwest::Error| HostError::Unreachable {
+        merchant: merchant.name.clone(),
+        url: merchant.mcp_url.clone(),
+        why: cause(error),
+    };
+    let response = request.send().await.map_err(|error| unreachable(&error))?;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let body = response.bytes().await.map_err(|error| unreachable(&error))?;
+    Ok((status, headers, body.to_vec()))
 }
 
 /// A header's value, in the base64 form of 2026-07-28 "Value Encoding" where the plain one cannot be sent.

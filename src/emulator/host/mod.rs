@@ -2,22 +2,26 @@
 //!
 //! Two servers, because a host keeps foreign content on an origin of its own: [`backend`] serves the page and its
 //! requests, [`sandbox`] the widgets. For the merchants the host is like a real one, an MCP client over HTTP
-//! ([`merchant_client`]) without any merchant's key; payment tokens come from the emulated Stripe ([`payment`]) and
-//! never reach the page. [`admission`] decides which requests are accepted.
+//! ([`merchant_client`]) without any merchant's key; payment tokens come from the emulated Stripe ([`token`]) and
+//! never reach the page. They pay on the host's sheet ([`payment`]) or by an agent's wallet ([`wallet`]). [`admission`]
+//! decides which requests are accepted.
 //!
 //! The page's own part, in `page/`, is the host for widgets and shoppers: `window.openai`, the rules about which
-//! caller may call which tool, and the payment sheet.
+//! caller may call which tool, the payment sheet, and the screen on which the owner of a wallet approves.
 //!
 //! Must import the Stripe beside it only to grant tokens. Invariant: the host talks to the
 //! merchants that it was started with and to no other address.
 
 mod admission;
 mod backend;
+mod challenge;
 mod host_error;
 mod merchant_client;
 mod page;
 mod payment;
 mod sandbox;
+mod token;
+mod wallet;
 mod widget_document;
 
 use std::io;

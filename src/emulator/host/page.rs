@@ -37,7 +37,7 @@ pub(super) const CURRENCIES: PageFile = PageFile {
 };
 
 /// The files that the page loads.
-pub(super) const FILES: [PageFile; 13] = page_files![
+pub(super) const FILES: [PageFile; 15] = page_files![
     "page.css" as "text/css; charset=utf-8",
     "main.js" as "text/javascript; charset=utf-8",
     "backend.js" as "text/javascript; charset=utf-8",
@@ -49,6 +49,8 @@ pub(super) const FILES: [PageFile; 13] = page_files![
     "session-object.js" as "text/javascript; charset=utf-8",
     "tool-access.js" as "text/javascript; charset=utf-8",
     "transcript.js" as "text/javascript; charset=utf-8",
+    "wallet.js" as "text/javascript; charset=utf-8",
+    "wallet-offer.js" as "text/javascript; charset=utf-8",
     "results.js" as "text/javascript; charset=utf-8",
     "widget-frame.js" as "text/javascript; charset=utf-8",
 ];

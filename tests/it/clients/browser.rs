@@ -132,6 +132,17 @@ async fn a_widget_without_a_payment_sheet_pays_on_the_shop_page() {
 }
 
 #[tokio::test]
+async fn a_wallet_on_the_hosts_page_pays_each_merchant_once() {
+    let demo = Demo::start();
+    let Some(receipts) = demo.run("host/wallet.mjs") else { return };
+    assert_eq!(receipts.len(), Sample::all().len() + 1, "one for each merchant, and a gift card");
+    let (paid, closed): (Vec<Value>, Vec<Value>) =
+        receipts.into_iter().partition(|receipt| receipt["wallet"] == true);
+    assert!(paid.len() > closed.len(), "{closed:?}");
+    demo.check_ledger(&paid).await;
+}
+
+#[tokio::test]
 async fn the_host_keeps_its_rules_and_shows_what_goes_wrong() {
     let demo = Demo::start();
     let Some(receipts) = demo.run("host/conduct.mjs") else { return };

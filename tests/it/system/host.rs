@@ -1,5 +1,7 @@
 //! The emulated host's servers, asked by a program: who may ask, what is forwarded, what a widget may reach, who pays.
 
+mod wallet;
+
 use std::net::TcpListener;
 use std::sync::Arc;
 
@@ -117,6 +119,29 @@ impl HostPage {
 
     async fn pay(&self, approval: &Value) -> Answer {
         self.posted(&format!("{SHOP}/payments"), approval).await
+    }
+
+    /// The wallet's address of a new checkout that can be paid, on the origin of the shop's endpoint, and its total.
+    async fn wallet_offer(&self) -> (String, i64) {
+        let items = json!([{ "id": "huila-washed-250-beans", "quantity": 2 }]);
+        let arguments = json!({ "items": items, "fulfillment_address": california() });
+        let result = self.call("create_checkout", &arguments).await;
+        let offer = &result["structuredContent"]["wallet_payment"];
+        let path = offer["url"].as_str().and_then(|url| url.strip_prefix("https://links.example"));
+        (self.world.url(path.expect("it can be paid")), offer["amount"].as_i64().unwrap())
+    }
+
+    /// The challenge at an address.
+    async fn challenge(&self, url: &str) -> Value {
+        let answer = self.posted(&format!("{SHOP}/wallet/challenges"), &json!({ "url": url })).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()
+    }
+
+    /// Pays what a challenge asks for, as the wallet's owner approved it.
+    async fn pay_with_wallet(&self, url: &str, card: &str, approved: &Value) -> Answer {
+        let approval = json!({ "url": url, "card": card, "approved": approved });
+        self.posted(&format!("{SHOP}/wallet/payments"), &approval).await
     }
 
     async fn widget(&self, globals: &Value) -> Value {

@@ -75,6 +75,20 @@ export class HostPage {
     return total;
   }
 
+  get walletButton() {
+    return this.page.getByRole("button", { name: "Pay with an agent's wallet" });
+  }
+
+  get wallet() {
+    return this.page.getByRole("dialog", { name: /^An agent's wallet/ });
+  }
+
+  // Waits until the wallet is at a step.
+  async walletStep(name) {
+    await this.wallet.locator("[aria-current=step]").getByText(name).waitFor();
+    await this.wallet.getByRole("button").first().waitFor();
+  }
+
   // Follows the link that a widget wants to open: the new tab.
   async follow() {
     const leave = this.page.getByRole("dialog", { name: "Leave the conversation" });
@@ -115,6 +129,12 @@ export class HostPage {
   exchanges(what) {
     return this.page.getByRole("complementary", { name: "Transcript" }).locator("details")
       .filter({ has: this.page.locator(".what", { hasText: what }) });
+  }
+
+  // What the latest call of a tool gave.
+  async latestAnswer(tool) {
+    const text = await this.exchanges(tool).last().locator("pre").last().textContent();
+    return JSON.parse(text).result.structuredContent;
   }
 
   // The transcript's entries as "who what", oldest first.

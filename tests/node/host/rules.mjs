@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { money } from "../../../src/emulator/host/page/money.js";
 import { resultOf } from "../../../src/emulator/host/page/payment-sheet.js";
 import { problemsOf, totalOf } from "../../../src/emulator/host/page/session-object.js";
+import { checkoutOf, offerIn } from "../../../src/emulator/host/page/wallet-offer.js";
 import { whyNot, widgetOf } from "../../../src/emulator/host/page/tool-access.js";
 
 // ------------------------------------------------------------------------------------------------ who may call a tool
@@ -127,6 +128,17 @@ for (const other of [
 ]) assert.deepEqual(resultOf(answer(other)), { value: answer(other).structuredContent });
 assert.throws(() => resultOf({ isError: true, content: [{ type: "text", text: "Too late." }] }), /Too late\./);
 assert.throws(() => resultOf({ content: [] }), /says nothing/);
+
+// ------------------------------------------------------------------------------------------------ an offer to a wallet
+const offered = (checkout_session, more = {}) => ({ structuredContent: { checkout_session, ...more } });
+const wallet_payment = { url: "http://127.0.0.1/wallet", amount: 5, currency: "usd" };
+assert.equal(checkoutOf(offered({ id: "chk_1_key_with_r2_r3" })), "chk_1");
+assert.deepEqual(offerIn(offered({ id: "chk_1_key_r3" }, { wallet_payment })),
+  { ...wallet_payment, checkout: "chk_1", checkout_session_id: "chk_1_key", email: null });
+assert.equal(offerIn(offered({ id: "chk_1_key_r3", status: "completed" })), null);
+assert.equal(offerIn(answer(paid)), null);
+assert.equal(offerIn(answer({ messages: [error("payment_declined")] })), undefined);
+for (const nothing of [null, undefined, {}, { structuredContent: { products: [] } }]) assert.equal(offerIn(nothing), undefined);
 
 // -------------------------------------------------------------------------------------------------------------- money
 for (const [amount, currency, text] of [

@@ -26,3 +26,7 @@ export const sendMessage = (merchant, message) => post(ofMerchant(merchant, "mes
 export const prepareWidget = (merchant, widget) => post(ofMerchant(merchant, "widgets"), widget);
 
 export const approvePayment = (merchant, approval) => post(ofMerchant(merchant, "payments"), approval);
+
+export const askForChallenge = (merchant, url) => post(ofMerchant(merchant, "wallet/challenges"), { url });
+
+export const payWithWallet = (merchant, approval) => post(ofMerchant(merchant, "wallet/payments"), approval);

@@ -9,17 +9,21 @@ import { PaymentSheet } from "./payment-sheet.js";
 import { Basket, resultList } from "./results.js";
 import { totalOf } from "./session-object.js";
 import { Transcript } from "./transcript.js";
+import { WalletOffer } from "./wallet-offer.js";
+import { WalletScreen } from "./wallet.js";
 import { WidgetFrame } from "./widget-frame.js";
 
 const part = (id) => document.getElementById(id);
 const conversation = new Conversation(part("conversation"));
 const transcript = new Transcript(part("exchanges"));
 const basket = new Basket(part("basket"), (items, texts) => startCheckout(items, texts));
+const walletOffer = new WalletOffer(part("wallet-offer"), (offer) => payWithWallet(offer));
 const dialog = part("external");
 const widgets = new Set();
 let merchants = [];
 let merchant = null;
 let sheet = null;
+let wallet = null;
 
 // What the page offers to widgets.
 const host = {
@@ -55,6 +59,7 @@ async function begin() {
   merchants = known.merchants;
   host.rights = known.sandbox.rights;
   sheet = new PaymentSheet(part("payment-sheet"), known.cards);
+  wallet = new WalletScreen(part("wallet-screen"), known.cards);
   part("merchant").replaceChildren(...merchants.map(({ id, name }) => el("option", { value: id }, name)));
   if (merchants.length) await choose(merchants[0].id);
   else conversation.trouble("This host was started without merchants.");
@@ -74,7 +79,10 @@ async function choose(id) {
   conversation.clear();
   transcript.clear();
   basket.clear();
-  const chosen = new Merchant(merchants.find((known) => known.id === id), transcript);
+  walletOffer.clear();
+  const chosen = new Merchant(merchants.find((known) => known.id === id), transcript, (result) => {
+    if (merchant === chosen) walletOffer.note(result);
+  });
   merchant = chosen;
   part("endpoint").textContent = chosen.url;
   await attempt(async () => {
@@ -138,15 +146,42 @@ async function pay(shop, session) {
   const answer = await sheet.open(shop, session);
   const { order } = answer;
   if (order) {
-    const amount = money(totalOf(session), session.currency.toUpperCase());
-    conversation.assistant(
-      el("p", {}, `Paid ${amount} to ${shop.name}. `, el("strong", {}, `Order ${order.id}`)),
-      el("p", {}, outsideLink(order.permalink_url, "Order status page")),
-    );
+    sayPaid(`Paid ${money(totalOf(session), session.currency.toUpperCase())} to ${shop.name}. `, order);
   } else if (answer.status === "in_progress") {
     conversation.assistant("The payment is not decided yet. The widget can look again.");
   }
   return answer;
+}
+
+// Shows the wallet's screen for an offer, and says in the conversation what came of it.
+async function payWithWallet(offer) {
+  const shop = merchant;
+  const { order, challenge, declined, undecided, tried } = await wallet.open(shop, offer);
+  if (order) {
+    const amount = money(challenge.amount, challenge.currency.toUpperCase());
+    sayPaid(`Paid ${amount} to ${shop.name} with a wallet. `, order.order);
+  } else if (declined) {
+    conversation.assistant("You declined the payment in the wallet. Nothing was paid.");
+  } else if (undecided) {
+    conversation.assistant("The payment with the wallet is not decided yet. The widget can look again.");
+  }
+  if (tried) await attempt(() => lookAgain(shop, offer));
+  // The button that had the focus may be gone with the offer.
+  if (document.activeElement === document.body) part("words").focus();
+}
+
+// After a payment outside the widget, the model's side looks at the checkout, and the widgets that show it do.
+async function lookAgain(shop, { checkout, checkout_session_id }) {
+  await shop.call("model", "get_checkout", { checkout_session_id });
+  const showing = [...widgets].filter((widget) => widget.checkout === checkout);
+  await Promise.all(showing.map((widget) => widget.reload()));
+}
+
+function sayPaid(words, order) {
+  conversation.assistant(
+    el("p", {}, words, el("strong", {}, `Order ${order.id}`)),
+    el("p", {}, outsideLink(order.permalink_url, "Order status page")),
+  );
 }
 
 begin().catch((error) => conversation.trouble(error.message));

@@ -1,16 +1,19 @@
 // The connection to one merchant: its tools, who may call them, and the record of every call.
 
-import { approvePayment, prepareWidget, sendMessage } from "./backend.js";
+import { approvePayment, askForChallenge, payWithWallet, prepareWidget, sendMessage } from "./backend.js";
 import { whyNot, widgetOf } from "./tool-access.js";
 
 export class Merchant {
   #transcript;
+  #onResult;
   #tools = new Map();
   #messages = 0;
 
-  constructor({ id, name, mcp_url }, transcript) {
+  // `onResult` is called with every result of a tool, whoever called it.
+  constructor({ id, name, mcp_url }, transcript, onResult) {
     Object.assign(this, { id, name, url: mcp_url });
     this.#transcript = transcript;
+    this.#onResult = onResult;
   }
 
   // Asks the shop what it is and what it can do.
@@ -25,7 +28,7 @@ export class Merchant {
     return known.instructions ?? "";
   }
 
-  // Calls a tool for the "model" or a "widget". Gives the tool's result, one that says isError too.
+  // Calls a tool for the "model", a "widget" or the "host". Gives the tool's result, one that says isError too.
   async call(who, name, args) {
     const refused = whyNot(who, name, this.#tools.get(name));
     if (refused) {
@@ -60,6 +63,42 @@ export class Merchant {
       approvePayment(this.id, approval));
   }
 
+  // The wallet asks its address of a checkout. Gives the challenge, or null, and the exchange.
+  async askForChallenge(url) {
+    const told = await this.#recordFailure("GET, for the challenge", { url }, () => askForChallenge(this.id, url));
+    this.#recordExchange("GET, for the challenge", told.exchange, [200, 202, 402]);
+    return told;
+  }
+
+  // The wallet pays what its owner approved. Gives the order, the receipt or the problem.
+  async payWithWallet(approval) {
+    const told = await this.#recordFailure("GET, with the credential", { approval }, () => payWithWallet(this.id, approval));
+    const [asked, paid] = told.exchanges;
+    this.#recordExchange("GET, after the approval", asked, [200, 202, 402]);
+    if (told.grant) {
+      this.#transcript.record({ who: WHO.wallet, what: "token granted", details: [["granted by the emulated Stripe", told.grant]] });
+    }
+    if (paid) this.#recordExchange("GET, with the credential", paid, [200, 202]);
+    return told;
+  }
+
+  async #recordFailure(what, asked, run) {
+    try {
+      return await run();
+    } catch (error) {
+      this.#transcript.record({ who: WHO.wallet, what, outcome: "failed", note: error.message, details: Object.entries(asked) });
+      throw error;
+    }
+  }
+
+  #recordExchange(what, { sent, status, answer }, good) {
+    const failed = !good.includes(status);
+    const note = failed ? (answer.body?.detail ?? answer.body?.title ?? `HTTP ${status}`) : "";
+    this.#transcript.record({
+      who: WHO.wallet, what, outcome: failed ? "failed" : "ok", note, details: exchange({ sent, status, answer }),
+    });
+  }
+
   async #send(who, method, params) {
     this.#messages += 1;
     const what = method === "tools/call" ? params.name : method;
@@ -83,11 +122,12 @@ export class Merchant {
     const note = failed ? words : errorsIn(result);
     this.#transcript.record({ ...entry, outcome: failed ? "failed" : "ok", note, details: exchange(trip) });
     if (error) throw new Error(`${this.name} says: ${words}`);
+    this.#onResult(result);
     return result;
   }
 }
 
-const WHO = { host: "host", model: "model side", widget: "widget" };
+const WHO = { host: "host", model: "model side", widget: "widget", wallet: "wallet" };
 
 const exchange = (trip) => [["sent", trip.sent], [`answer, HTTP ${trip.status}`, trip.answer]];
 

@@ -10,7 +10,7 @@ import { totalOf } from "./session-object.js";
 const SHOWN_HERE = ["payment_declined", "requires_3ds"];
 
 // Whom the host believes to be the shopper, and where the card's bills go when nothing is delivered.
-const SHOPPER = { name: "Ada Lovelace", email: "ada@example.com", phone_number: null };
+export const SHOPPER = { name: "Ada Lovelace", email: "ada@example.com", phone_number: null };
 const BILLING = {
   name: SHOPPER.name, line_one: "12 Mill Lane", city: "Springfield", state: "CA", country: "US", postal_code: "90001",
 };
@@ -144,7 +144,8 @@ function delivery(session) {
     way ? el("p", { class: "muted" }, way) : null);
 }
 
-function cardChoice(card, index) {
+// A test card to choose, in a form or a group.
+export function cardChoice(card, index) {
   return el("label", { class: "card" },
     el("input", { type: "radio", name: "card", value: card.id, checked: index === 0 }),
     el("span", {}, `${card.name} `, el("small", {}, card.comes_to)));

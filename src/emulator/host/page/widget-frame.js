@@ -3,6 +3,7 @@
 
 import { el, isWebAddress } from "./elements.js";
 import { problemsOf } from "./session-object.js";
+import { checkoutOf } from "./wallet-offer.js";
 
 const USUAL_HEIGHT = 480;
 const LEAST_HEIGHT = 80;
@@ -15,12 +16,17 @@ export class WidgetFrame {
   #globals;
   #frame;
   #card;
+  #uri;
+
+  // The checkout that the widget shows, if any.
+  checkout;
 
   // `host` is what the page offers to widgets: theme, paymentSheet, rights, pay(), followUp(), openExternal().
   constructor({ merchant, toolInput, toolResult, host, transcript }) {
     this.#merchant = merchant;
     this.#host = host;
     this.#transcript = transcript;
+    this.checkout = checkoutOf(toolResult);
     const result = { ...toolResult, _meta: { ...toolResult._meta, "openai/widgetSessionId": crypto.randomUUID() } };
     this.#globals = {
       toolInput,
@@ -39,7 +45,8 @@ export class WidgetFrame {
 
   // Prepares the widget and gives the element that shows it.
   async show(uri) {
-    const address = await this.#merchant.prepareWidget(uri, this.#globals, this.#host.paymentSheet);
+    this.#uri = uri;
+    const address = await this.#prepare();
     this.#frame = el("iframe", {
       title: `Widget of ${this.#merchant.name}`, sandbox: this.#host.rights, src: address, referrerpolicy: "no-referrer",
     });
@@ -49,6 +56,15 @@ export class WidgetFrame {
     this.#card = el("section", { class: "widget", "aria-label": "Widget" }, close, this.#frame);
     window.addEventListener("message", this.#listen);
     return this.#card;
+  }
+
+  #prepare() {
+    return this.#merchant.prepareWidget(this.#uri, this.#globals, this.#host.paymentSheet);
+  }
+
+  // Opens the widget anew with the state that it saved, as hosts do, so that it looks at its checkout again.
+  async reload() {
+    this.#frame.src = await this.#prepare();
   }
 
   // Tells the widget that something about the host has changed.
@@ -94,7 +110,11 @@ export class WidgetFrame {
   }
 
   #methods = {
-    callTool: ({ name, args }) => this.#merchant.call("widget", name, args),
+    callTool: async ({ name, args }) => {
+      const result = await this.#merchant.call("widget", name, args);
+      this.checkout = checkoutOf(result) ?? this.checkout;
+      return result;
+    },
     requestCheckout: (session) => this.#requestCheckout(session),
     setWidgetState: (state) => this.change({ widgetState: state }),
     notifyIntrinsicHeight: (height) => {
