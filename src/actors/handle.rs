@@ -328,7 +328,14 @@ impl MerchantHandle {
         let Ok(Ok(loaded)) = reading.await else {
             return Err(late(command));
         };
+        let pays_a_token = matches!(command, Command::Complete(_));
         match loaded.session {
+            // A page that is open may be closed for the token at this moment.
+            Some((_, session))
+                if pays_a_token && matches!(session.state, State::AwaitingStripeCheckout { .. }) =>
+            {
+                Err(late(command))
+            }
             Some((_, session))
                 if !paying || !matches!(session.state, State::Open { .. } | State::Ready { .. }) =>
             {

@@ -53,6 +53,8 @@ pub struct CheckedMerchant {
     pub tax: String,
     /// The ways to pay, as the tools name them.
     pub payment_methods_offered: Vec<&'static str>,
+    /// How long a price is honoured.
+    pub quote_ttl_minutes: i64,
 }
 
 /// Checks these files and folders; without any, the gateway's folder of merchants.
@@ -109,6 +111,7 @@ impl CheckedMerchant {
             shipping: advice::shipping(tenant),
             tax: advice::tax(tenant),
             payment_methods_offered: advice::payment_methods_offered(tenant),
+            quote_ttl_minutes: tenant.seed().checkout.quote_ttl.as_millis() / 60_000,
         }
     }
 }
@@ -135,6 +138,7 @@ impl fmt::Display for CheckReport {
                 shipping,
                 tax,
                 payment_methods_offered,
+                quote_ttl_minutes,
                 ..
             } = merchant;
             let suspended = if *status == "suspended" { ", suspended" } else { "" };
@@ -148,7 +152,8 @@ impl fmt::Display for CheckReport {
                 writeln!(f, "  shipping: {}", shipping.join(", "))?;
             }
             writeln!(f, "  tax: {tax}")?;
-            writeln!(f, "  paid by: {}", payment_methods_offered.join(", "))?;
+            let ways = payment_methods_offered.join(", ");
+            writeln!(f, "  paid by: {ways}; a price is honoured for {quote_ttl_minutes} minutes")?;
         }
         let files = counted(self.files.len(), "file");
         let warnings = counted(self.warnings.len(), "warning");

@@ -70,6 +70,12 @@ impl Host {
     }
 }
 
+/// A `User-Agent` as it is kept: bounded, and without hidden characters.
+#[must_use]
+pub fn user_agent(sent: &str) -> Option<String> {
+    shown(sent, LONGEST_USER_AGENT)
+}
+
 /// A program that pays for a shopper.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
@@ -83,7 +89,7 @@ impl Agent {
     /// The agent with what is known of it; `None` if nothing is.
     #[must_use]
     pub fn of(user_agent: Option<&str>, profile: Option<&str>) -> Option<Self> {
-        let user_agent = user_agent.and_then(|text| shown(text, LONGEST_USER_AGENT));
+        let user_agent = user_agent.and_then(self::user_agent);
         let profile = profile.and_then(|text| shown(text, LONGEST_NAME));
         (user_agent.is_some() || profile.is_some()).then_some(Self { user_agent, profile })
     }

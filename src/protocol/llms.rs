@@ -68,7 +68,7 @@ fn pay(view: &MerchantView) -> String {
             "- With an agent's wallet, such as Stripe's Link: `wallet_payment.url` of a checkout answers HTTP 402 with a \
              challenge of the Machine Payments Protocol (method `stripe`, intent `charge`). The wallet's owner approves \
              the amount, and the same request with the credential pays. `wallet_payment.purchase_context` says what is \
-             paid. After a lost answer, the same request again returns the order and charges nothing."
+             paid. However often the request is repeated, the checkout is charged once."
                 .to_owned(),
         );
     }

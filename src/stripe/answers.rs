@@ -112,8 +112,9 @@ pub(super) struct GrantedToken {
 
 #[derive(Debug, Deserialize)]
 struct AgentDetails {
+    /// Of any form: it is for information, and no reason to refuse a payment.
     #[serde(default)]
-    network_business_profile: Option<String>,
+    network_business_profile: serde_json::Value,
 }
 
 #[derive(Debug, Deserialize)]
@@ -177,7 +178,8 @@ impl GrantedToken {
             agent_profile: self
                 .agent_details
                 .as_ref()
-                .and_then(|agent| agent.network_business_profile.clone()),
+                .and_then(|agent| agent.network_business_profile.as_str())
+                .map(str::to_owned),
         })
     }
 

@@ -97,6 +97,7 @@ mod tests {
         let link = serde_json::json!({ "network_business_profile": "profile_link" });
         assert_eq!(named(link).as_deref(), Some("profile_link"));
         assert_eq!(named(serde_json::json!({ "network_business_profile": null })), None);
+        assert_eq!(named(serde_json::json!({ "network_business_profile": { "id": "profile_link" } })), None);
         assert_eq!(named(serde_json::json!(null)), None);
         assert_eq!(facts(&[]).unwrap().agent_profile, None);
     }

@@ -62,10 +62,14 @@ pub(super) fn read(root: &Section<'_>, amounts: Amounts, seller: Option<CountryC
         }
         Some(minutes)
     });
-    let quote = quote.unwrap_or(if wallet { WALLET_QUOTE_MINUTES } else { QUOTE_MINUTES });
-    let session =
-        section.field("session_ttl_minutes").and_then(|field| whole(&field, quote..=LONGEST_SESSION));
+    // A default of one key never makes another key wrong.
+    let shortest_session = quote.unwrap_or(QUOTE_MINUTES);
+    let session = section
+        .field("session_ttl_minutes")
+        .and_then(|field| whole(&field, shortest_session..=LONGEST_SESSION));
     let session = session.unwrap_or(SESSION_MINUTES);
+    let usual_quote = if wallet { WALLET_QUOTE_MINUTES } else { QUOTE_MINUTES };
+    let quote = quote.unwrap_or(usual_quote.min(session));
     section.finish();
     CheckoutPolicy {
         method,

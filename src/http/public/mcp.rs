@@ -24,6 +24,7 @@ use crate::protocol::mcp::{
     ToolName, WalletCall, WalletOutcome, accept, answer_from_view, finish, forbidden_origin,
     method_not_allowed, payload_too_large, rate_limited,
 };
+use crate::protocol::mpp::terms::payable;
 
 /// `POST /mcp`.
 pub(super) async fn post(
@@ -172,6 +173,8 @@ fn budget<'a>(merchant: &MerchantHandle, call: &'a ToolCall) -> Budget<'a> {
 fn payment_of(merchant: &MerchantHandle, call: &ToolCall) -> Option<Capability> {
     let call = match call {
         ToolCall::Read(_) => return None,
+        // Without a credential nothing is paid.
+        ToolCall::Wallet(call) if !matches!(call.credential, Ok(Some(_))) => return None,
         ToolCall::Wallet(call) => return merchant.opened(&call.session).map(|_| call.session.clone()),
         ToolCall::Session(call) => call,
     };
@@ -247,7 +250,15 @@ async fn pay_with_wallet(merchant: &MerchantHandle, call: WalletCall, source: So
     let door = WalletDoor { merchant, id, source: &source, user_agent: user_agent.as_deref() };
     let challenge = credential.as_ref().ok().and_then(|sent| Some(sent.as_ref()?.challenge.id.clone()));
     let reply = match merchant.ask(id, Command::Read).await {
-        Ok(present) => door.reply(&present, credential).await,
+        Ok(present) => {
+            let current = present.session.revision;
+            let is_stale = session.revision().is_some_and(|seen| seen != current);
+            if is_stale && payable(&present.session, &merchant.view(), merchant.now()).is_ok() {
+                // Whoever pays has seen another total.
+                return CallOutcome::Refused(Rejection::Host(HostRejection::StaleRevision { current }));
+            }
+            door.reply(&present, credential).await
+        }
         Err(rejection @ Rejection::Host(HostRejection::NotFound)) => return CallOutcome::Refused(rejection),
         Err(rejection) => door.unread(&rejection),
     };

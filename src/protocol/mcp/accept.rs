@@ -19,6 +19,7 @@ use super::result_meta::{Cache, tail};
 use super::tools::{self, CallOutcome, Sender, ToolCall, ToolName, ToolResult};
 use super::{discovery, resources};
 use crate::domain::merchant::MerchantView;
+use crate::domain::origin::user_agent;
 use crate::domain::time::Timestamp;
 use crate::protocol::apps::widget;
 use crate::protocol::capability::Capabilities;
@@ -151,7 +152,7 @@ fn by_header(headers: &dyn Headers) -> Caller {
     let version = named.and_then(Version::find).unwrap_or(Version::UNNAMED);
     let era = if named.is_some_and(names_modern) { Era::Modern } else { version.era() };
     let user_agent = match headers.get(USER_AGENT) {
-        HeaderValue::Text(text) => Some(text.to_owned()),
+        HeaderValue::Text(text) => user_agent(text),
         HeaderValue::Absent | HeaderValue::Unusable => None,
     };
     Caller { user_agent, ..Caller::unknown(era, version) }

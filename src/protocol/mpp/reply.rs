@@ -144,7 +144,10 @@ impl Shop<'_> {
         match (present, present.and_then(|present| self.terms(present))) {
             (_, Some(terms)) => self.challenged(&terms, problem, &said),
             (Some(present), None) => self.reply(present),
-            (None, None) => typed(problem, &said),
+            // Without its state there is no challenge, and a 402 without one says nothing.
+            (None, None) => {
+                problem_reply(503, "unavailable", "Not available now", &said).retried_after(TRY_AGAIN)
+            }
         }
     }
 

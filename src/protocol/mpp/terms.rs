@@ -46,6 +46,8 @@ struct Shown<'a> {
     lines: Vec<(&'a ItemId, &'a str, u32, Money, Money)>,
     option: Option<(&'a ShippingId, &'a str, Money)>,
     address: Option<&'a Address>,
+    /// Where goods go that are not sent.
+    email: Option<&'a str>,
     tax: Money,
     total: Money,
     account: Option<&'a AccountId>,
@@ -71,13 +73,17 @@ impl Terms {
 }
 
 /// The quote that a wallet can pay now; otherwise why a payment would be rejected, so that a shopper approves none in vain.
-pub(super) fn payable<'a>(
+pub fn payable<'a>(
     session: &'a Session,
     view: &MerchantView,
     now: Timestamp,
 ) -> Result<&'a Quote, Rejection> {
     let quote = match &session.state {
         State::Ready { quote } => quote,
+        // What was paid on the page is under way.
+        State::AwaitingStripeCheckout { payment, .. } if payment.attempt.intent.is_some() => {
+            return Err(Rejection::Shopper(ShopperRejection::Undecided));
+        }
         // The page is closed before a token is charged.
         State::AwaitingStripeCheckout { payment, .. } => &payment.attempt.quote,
         State::Open { .. }
@@ -125,6 +131,7 @@ fn digest(session: &Session, quote: &Quote, view: &MerchantView) -> String {
             .collect(),
         option: quote.chosen().map(|option| (&option.id, option.title.as_str(), option.total)),
         address: session.inputs.address.as_ref(),
+        email: session.inputs.buyer.email.as_deref().filter(|_| !quote.is_sent()),
         tax: quote.tax,
         total: quote.total,
         account: view.account.as_ref(),

@@ -85,7 +85,7 @@ pub struct Simulation {
     trouble_ends: Timestamp,
     /// How often in a thousand something goes wrong, in this history.
     fault: u64,
-    /// Whether both ways of paying are raced.
+    /// In a race: whether the sheet's token comes first, or the wallet's.
     racing: Option<u64>,
     /// Whether things happen to orders at Stripe without us.
     elsewhere: bool,

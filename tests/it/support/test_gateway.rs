@@ -365,6 +365,10 @@ impl TestGateway {
 
     fn check_exchanges(&self) {
         let Some(schema) = StripeSchema::load() else { return };
+        if self.settings.iter().any(|(name, _)| *name == "GATEWAY__STRIPE__TOKEN_PARAMETER") {
+            // It is a name of another version of Stripe.
+            return;
+        }
         // What an agent's wallet asks of Stripe's test helpers is not the gateway's.
         let exchanges = self.emulator.exchanges().into_iter();
         let exchanges: Vec<_> =

@@ -112,6 +112,11 @@ impl<'a> Browser<'a> {
         page.split('#').next().unwrap().rsplit('/').next().unwrap().to_owned()
     }
 
+    /// Comes back from Stripe's page once.
+    pub(super) async fn comes_back(&self, back: &str) {
+        self.get(back).await;
+    }
+
     /// Comes back from Stripe's page, and looks until there is an order; gives its receipt's address.
     pub(super) async fn receipt(&self, back: &str) -> String {
         let looking = async {

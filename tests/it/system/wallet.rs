@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use stripe_emulator::HoldPoint;
 
 use crate::support::client::{Speaks, california, total};
-use crate::support::test_gateway::{OTHER_ACCOUNT, OTHER_SHOP, SHOP, TestGateway, usual_shops};
+use crate::support::test_gateway::{OTHER_ACCOUNT, OTHER_SHOP, SHOP, SHOP_ACCOUNT, TestGateway, usual_shops};
 use crate::support::wallet::{Wallet, authorization, credential, of_base64, payable};
 
 #[tokio::test]
@@ -58,7 +58,11 @@ async fn a_wallet_pays_once_and_hears_the_order_again() {
     let log = world.log_so_far();
     let key = wallet.url.rsplit('/').next().unwrap();
     assert!(log.contains("\"wallet_answered\"") && log.contains("\"outcome\":\"paid\""), "{log}");
-    assert!(!log.contains(key) && !log.contains(challenge["id"].as_str().unwrap()), "{log}");
+    let sent = authorization(&credential(&challenge, &token)).replace("Payment ", "");
+    let receipt = paid.header("payment-receipt").unwrap();
+    for secret in [key, challenge["id"].as_str().unwrap(), &token, &sent, receipt] {
+        assert!(!log.contains(secret), "{secret}: {log}");
+    }
 }
 
 #[tokio::test]
@@ -88,6 +92,7 @@ async fn a_token_that_does_not_fit_charges_nothing() {
         (world.token("pm_card_visa", due - 1), "payment-insufficient"),
         (world.token("pm_card_visa", due + 1), "verification-failed"),
         (world.token_of(OTHER_ACCOUNT, "pm_card_visa", "usd", due), "verification-failed"),
+        (world.token_of(SHOP_ACCOUNT, "pm_card_visa", "eur", due), "verification-failed"),
     ] {
         let told = wallet.sends(&credential(&challenge, &token)).await;
         assert_eq!((told.status, told.code()), (402, code), "{told:?}");
@@ -116,6 +121,7 @@ async fn a_credential_for_something_else_charges_nothing() {
         (&wallet, with("id", "forged"), "invalid-challenge"),
         (&wallet, with("realm", "elsewhere.example"), "invalid-challenge"),
         (&wallet, with("request", &cheap), "invalid-challenge"),
+        (&wallet, with("opaque", &cheap), "invalid-challenge"),
         (&wallet, with("expires", "2099-01-01T00:00:00Z"), "invalid-challenge"),
         (&wallet, with("method", "tempo"), "method-unsupported"),
         (&wallet, json!({ "challenge": challenge, "payload": {} }), "invalid-payload"),

@@ -5,6 +5,7 @@
 use super::session::Session;
 use crate::domain::address::Buyer;
 use crate::domain::order::Order;
+use crate::domain::origin::Agent;
 use crate::domain::time::Timestamp;
 
 impl Session {
@@ -35,10 +36,11 @@ impl Session {
 }
 
 impl Order {
-    /// Erases the buyer and the address.
+    /// Erases the buyer, the address and what the payer's program said of itself, which is free text.
     pub fn erase_personal_data(&mut self) {
         self.buyer = Buyer::default();
         self.address = None;
+        self.agent = self.agent.take().and_then(|agent| Agent::of(None, agent.profile.as_deref()));
     }
 
     /// Whether it names a buyer or an address.

@@ -198,7 +198,13 @@ fn stripe_checkout_seen(
                 | PaymentIntentStatus::Processing
                 | PaymentIntentStatus::RequiresCapture,
             )
-            | None => again(session, payment, None, context),
+            | None => {
+                // The shopper has paid there, and the payment is under way.
+                let mut payment = payment.clone();
+                let intent = checkout.intent.as_ref().map(|(intent, _)| intent.clone());
+                payment.attempt.intent = intent.or(payment.attempt.intent);
+                again(session, &payment, None, context)
+            }
         },
     }
 }

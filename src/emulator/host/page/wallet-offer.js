@@ -2,6 +2,7 @@
 
 import { el } from "./elements.js";
 import { money } from "./money.js";
+import { totalOf } from "./session-object.js";
 
 // The name of the checkout that a tool's result is about: chk_…, without what follows it; null for a result about none.
 export function checkoutOf(result) {
@@ -16,10 +17,14 @@ export function offerIn(result) {
   const checkout = checkoutOf(result);
   const content = result?.structuredContent;
   if (!checkout) return undefined;
-  if (content.wallet_payment) {
-    // As tools take it: with its key, without the revision.
-    const checkout_session_id = idIn(result).replace(/_r\d+$/, "");
-    return { ...content.wallet_payment, checkout, checkout_session_id, email: content.checkout_session?.buyer?.email ?? null };
+  // As tools take it: with its key, without the revision.
+  const checkout_session_id = idIn(result).replace(/_r\d+$/, "");
+  if (content.wallet_payment) return { ...content.wallet_payment, checkout, checkout_session_id };
+  // Goods that are not sent go to an email address; until the shop knows one, it tells no address to pay at.
+  const session = content.checkout_session;
+  const takesWallets = content.payment_methods_offered?.includes("wallet");
+  if (takesWallets && session?.status === "ready_for_payment" && !session.buyer?.email) {
+    return { url: null, amount: totalOf(session), currency: session.currency, checkout, checkout_session_id };
   }
   // complete_checkout tells of no wallet, so a declined card leaves the offer as it is.
   if (!content.checkout_session && content.status === "ready_for_payment") return undefined;

@@ -65,6 +65,7 @@ class Visit {
 
   // Step 1: the wallet asks the shop's address.
   async ask() {
+    if (!this.#offer.url) return this.#askForEmail();
     await this.#wait(0, "The wallet asks the shop…", async () => {
       const { challenge, exchange } = await this.#merchant.askForChallenge(this.#offer.url);
       if (challenge) this.#showChallenge(challenge, exchange);
@@ -150,22 +151,27 @@ class Visit {
     else {
       const problem = typeof body === "object" && body !== null ? body : { title: `HTTP ${status}` };
       this.#ended = { tried: true };
-      const needsEmail = status === 409 && !this.#offer.email;
-      const tellEmail = button(`Tell the shop ${SHOPPER.email}`, () => this.#tellEmail(), "main");
-      this.#draw(2, "Not paid", [alertOf(problem)], button("Close", () => this.leave()), needsEmail ? tellEmail : null);
+      this.#draw(2, "Not paid", [alertOf(problem)], button("Close", () => this.leave()));
     }
   }
 
   // Goods that are not sent go to an email address, and the protocol has no place for one: the host tells it by a tool.
+  #askForEmail() {
+    this.#draw(0, "An address is missing",
+      [alertOf({ detail: "These goods are delivered by email, and the shop knows no email address yet." })],
+      button("Close", () => this.leave()),
+      button(`Tell the shop ${SHOPPER.email}`, () => this.#tellEmail(), "main"));
+  }
+
   async #tellEmail() {
     await this.#wait(0, "The shop is told your email address…", async () => {
       const buyer = { email: SHOPPER.email };
       const args = { checkout_session_id: this.#offer.checkout_session_id, buyer };
       const result = await this.#merchant.call("host", "update_checkout", args);
       this.#offer = offerIn(result) ?? this.#offer;
-      if (!this.#offer.email) throw new Error(textOf(result) || "The shop did not take the email address.");
+      if (!this.#offer.url) throw new Error(textOf(result) || "The shop did not take the email address.");
     });
-    if (this.#offer.email) await this.ask();
+    if (this.#offer.url) await this.ask();
   }
 
   // Does something that must not be interrupted; what goes wrong is shown.

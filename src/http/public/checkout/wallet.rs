@@ -17,7 +17,7 @@ use super::redirect;
 use crate::actors::MerchantHandle;
 use crate::domain::checkout::model::{Command, HostRejection, Rejection};
 use crate::domain::ids::SessionId;
-use crate::domain::origin::Agent;
+use crate::domain::origin::user_agent;
 use crate::http::public::Public;
 use crate::http::public::body::{self, BodyError};
 use crate::http::public::tenant_request::{TenantRequest, not_found};
@@ -75,8 +75,8 @@ impl Wallet {
         let id = path.session.parse::<SessionId>().ok()?;
         let (source, merchant) = (tenant_request.source(), tenant_request.merchant);
         let opens = merchant.links().opens_wallet(merchant.tenant(), &id, &path.key);
-        let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
-        let user_agent = Agent::of(user_agent, None).and_then(|agent| agent.user_agent);
+        let sent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
+        let user_agent = sent.and_then(user_agent);
         opens.then_some(Self { merchant, id, source, user_agent })
     }
 

@@ -109,6 +109,10 @@ pub(super) fn parse_for_a_wallet(
     root: &Object<'_>,
     sender: &Sender<'_>,
 ) -> Result<WalletCall, ArgumentError> {
+    if root.get("buyer").is_some() {
+        let problem = "is taken with the payment of a sheet only";
+        return Err(ArgumentError::new("buyer", problem, "it to update_checkout, before the payment"));
+    }
     Ok(WalletCall {
         session: checkout_input::session(root)?,
         credential: mpp::mcp::credential(sender.params),

@@ -105,6 +105,8 @@ fn wallets_pay_by_default_wherever_stripe_grants_tokens() {
     assert_eq!(with("", "country = \"JP\""), not_taken);
     assert_eq!(with("wallet = false", ""), not_taken);
     assert_eq!(with("quote_ttl_minutes = 60", ""), (true, Span::minutes(60)));
+    // A checkout that lives for less is as valid as it was.
+    assert_eq!(with("session_ttl_minutes = 30", ""), (true, Span::minutes(30)));
     for method in ["payment_sheet", "hosted"] {
         assert_eq!(with(&format!("method = \"{method}\""), ""), not_taken, "{method}");
         assert_eq!(with(&format!("method = \"{method}\"\nwallet = true"), ""), taken, "{method}");

@@ -166,6 +166,18 @@ async fn a_payment_inside_mcp_hears_what_one_over_http_hears() {
     paid_once(&world, &sheet);
     assert!(!world.log_so_far().contains(&token), "no token is logged");
 
+    // Whoever was shown another total than the present one is neither challenged nor charged.
+    let made = client.ready_checkout().await;
+    let items = json!([{ "id": "huila-washed-250-beans", "quantity": 1 }]);
+    client.works("update_checkout", json!({ "checkout_session_id": made["id"], "items": items })).await;
+    let stale = json!({ "checkout_session_id": made["id"] });
+    let told = client.call("complete_checkout", stale).await;
+    assert_eq!((&told["isError"], required(&told)), (&json!(true), Value::Null), "{told}");
+    // What a wallet cannot bring is not dropped.
+    let with_buyer = json!({ "checkout_session_id": made["id"], "buyer": { "email": "b@example.com" } });
+    let said = client.refuses("complete_checkout", with_buyer).await;
+    assert!(said.contains("buyer") && said.contains("update_checkout"), "{said}");
+
     // A shop that does not take payments so misses the sheet's payment.
     let usual = TestGateway::start();
     let client = usual.client(Speaks::Modern);

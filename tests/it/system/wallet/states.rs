@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stripe_emulator::{Fault, FaultPlan, HoldPoint, RequestKind};
+use stripe_emulator::{Exchange, Fault, FaultPlan, HoldPoint, HostedOutcome, RequestKind};
 
 use crate::support::client::{Speaks, total};
 use crate::support::test_gateway::{SHOP, SHOP_ACCOUNT, TestGateway};
@@ -54,6 +54,50 @@ async fn a_wallet_that_comes_after_the_page_was_paid_hears_the_order() {
     assert_eq!((told.status, told.receipt()), (200, None), "the wallet has not paid: {told:?}");
     let [paid] = &world.ledger()[..] else { panic!("{:?}", world.ledger()) };
     assert_eq!(paid.shared_payment_granted_token, None, "the wallet's token is untouched");
+}
+
+#[tokio::test]
+async fn a_payment_under_way_on_the_page_is_never_challenged() {
+    let world = TestGateway::start();
+    let client = world.client(Speaks::Modern);
+    let (sheet, offered) = payable(&client).await;
+    let asked = json!({ "checkout_session_id": sheet["id"] });
+    let shown = client.works("get_checkout", asked.clone()).await;
+    let browser = Browser::of(&world);
+    let page = browser.opens_page(shown["checkout_url"].as_str().unwrap(), 1).await;
+    let wallet = Wallet::of(&world, &offered);
+    let challenge = wallet.asks().await.challenge();
+    let HostedOutcome::Completed { success_url } =
+        world.emulator.pay_hosted(&page, "pm_emulator_processing").unwrap()
+    else {
+        panic!("the page is done")
+    };
+    // The shop looks at Stripe when the shopper comes back.
+    browser.comes_back(&success_url).await;
+    let told = wallet.asks().await;
+    assert_eq!((told.status, told.header("www-authenticate")), (202, None), "{told:?}");
+    let shown = client.works("get_checkout", asked).await;
+    assert_eq!(shown["wallet_payment"], Value::Null, "no address is told: {shown}");
+    let told = wallet.pays(&challenge, "pm_card_visa").await;
+    assert_eq!((told.status, told.header("www-authenticate")), (202, None), "{told:?}");
+    assert!(world.ledger().iter().all(|paid| paid.shared_payment_granted_token.is_none()));
+}
+
+#[tokio::test]
+async fn a_token_goes_to_stripe_under_the_configured_name() {
+    let settings = [("GATEWAY__STRIPE__TOKEN_PARAMETER", "shared_payment_granted_token")];
+    let world = TestGateway::with_settings(&settings);
+    let (_, offered) = payable(&world.client(Speaks::Modern)).await;
+    let wallet = Wallet::of(&world, &offered);
+    let told = wallet.pays(&wallet.asks().await.challenge(), "pm_card_visa").await;
+    // The present version of Stripe does not know that name.
+    assert_ne!(told.status, 200, "{told:?}");
+    let charge = |seen: &Exchange| seen.method == "POST" && seen.path == "/v1/payment_intents";
+    let sent = world.emulator.exchanges().into_iter().find(charge).expect("a charge");
+    let names: Vec<&str> = sent.body_pairs.iter().map(|(name, _)| name.as_str()).collect();
+    assert!(names.contains(&"shared_payment_granted_token"), "{names:?}");
+    assert!(!names.iter().any(|name| name.starts_with("payment_method_data")), "{names:?}");
+    assert!(world.ledger().is_empty());
 }
 
 #[tokio::test]
