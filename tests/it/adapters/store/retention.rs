@@ -336,6 +336,8 @@ pub(super) async fn an_orders_buyer_is_erased_once_and_everywhere(store: AnyStor
     assert_eq!(session.state, completed(1).state, "amounts, lines and Stripe's ids stay");
     assert_eq!(placed.order, bare);
     assert_eq!(placed.order.quote, order(1).order.quote);
+    let agent = placed.order.agent.unwrap();
+    assert_eq!((agent.user_agent, agent.profile.as_deref()), (None, Some("profile_link")));
     assert_eq!(placed.completion, "{\"without\":\"buyer\"}");
     assert!(empty(&store, 1).await);
     let timeline = store.timeline(&harbor(), &session_id(1)).await.unwrap();
