@@ -134,7 +134,7 @@ const offered = (checkout_session, more = {}) => ({ structuredContent: { checkou
 const wallet_payment = { url: "http://127.0.0.1/wallet", amount: 5, currency: "usd" };
 assert.equal(checkoutOf(offered({ id: "chk_1_key_with_r2_r3" })), "chk_1");
 assert.deepEqual(offerIn(offered({ id: "chk_1_key_r3" }, { wallet_payment })),
-  { ...wallet_payment, checkout: "chk_1", checkout_session_id: "chk_1_key", email: null });
+  { ...wallet_payment, checkout: "chk_1", checkout_session_id: "chk_1_key" });
 assert.equal(offerIn(offered({ id: "chk_1_key_r3", status: "completed" })), null);
 assert.equal(offerIn(answer(paid)), null);
 assert.equal(offerIn(answer({ messages: [error("payment_declined")] })), undefined);
