@@ -56,7 +56,9 @@ impl<'a> Line<'a> {
                 code: answer.notice.as_ref().map(|notice| notice.code().into_str()),
                 ..self
             },
-            CallOutcome::Wallet(outcome) => Self { code: Some(outcome.reply.outcome), ..self },
+            CallOutcome::Wallet(outcome) => {
+                Self { code: outcome.reply.code.or(Some(outcome.reply.outcome)), ..self }
+            }
             CallOutcome::Refused(rejection) => Self { code: Some(rejection.code()), ..self },
             CallOutcome::InProgress(_) => Self { code: Some("undecided"), ..self },
         }
@@ -82,8 +84,8 @@ impl<'a> Line<'a> {
             version = self.caller.version().into_str(),
             method = self.caller.method(),
             tool = self.tool.map(|tool| tool.into_str()),
-            client = client.as_ref().map(|client| client.name.as_str()),
-            client_version = client.as_ref().and_then(|client| client.version.as_deref()),
+            client = client.map(|client| client.name.as_str()),
+            client_version = client.and_then(|client| client.version.as_deref()),
             trace_id = self.caller.trace_id(),
             status = self.status,
             outcome = self.outcome,

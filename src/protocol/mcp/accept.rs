@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::caller::{Caller, Hints};
+use super::caller::{Caller, Hints, client};
 use super::era::{Era, Version, names_modern};
 use super::fault::{Fault, clip};
 use super::headers::{self, HeaderValue, Headers, Parts, USER_AGENT, VERSION};
@@ -19,7 +19,7 @@ use super::result_meta::{Cache, tail};
 use super::tools::{self, CallOutcome, Sender, ToolCall, ToolName, ToolResult};
 use super::{discovery, resources};
 use crate::domain::merchant::MerchantView;
-use crate::domain::origin::user_agent;
+use crate::domain::origin::{Host, user_agent};
 use crate::domain::time::Timestamp;
 use crate::protocol::apps::widget;
 use crate::protocol::capability::Capabilities;
@@ -103,7 +103,7 @@ pub fn accept(parts: &Parts<'_>, body: &[u8], view: &Arc<MerchantView>) -> Accep
         }
     };
     match envelope.kind {
-        MessageKind::Request(id) => request(parts, &envelope, id, view),
+        MessageKind::Request(id) => request(parts, &envelope, (id, caller), view),
         MessageKind::Notification => notification(parts.headers, &envelope, caller),
         MessageKind::Response => {
             caller.method = "response";
@@ -155,7 +155,8 @@ fn by_header(headers: &dyn Headers) -> Caller {
         HeaderValue::Text(text) => user_agent(text),
         HeaderValue::Absent | HeaderValue::Unusable => None,
     };
-    Caller { user_agent, ..Caller::unknown(era, version) }
+    let client = user_agent.as_deref().and_then(Host::of_user_agent);
+    Caller { user_agent, client, ..Caller::unknown(era, version) }
 }
 
 /// Answers every `notifications/…` with 202: 2026-07-28 defines none over HTTP and no header rules for them, and the
@@ -174,14 +175,19 @@ fn notification(headers: &dyn Headers, envelope: &Envelope<'_>, mut caller: Call
     Accepted::Reply(Response::accepted(), Box::new(caller))
 }
 
-fn request(parts: &Parts<'_>, envelope: &Envelope<'_>, id: &RawValue, view: &Arc<MerchantView>) -> Accepted {
-    let mut caller = by_header(parts.headers);
+fn request(
+    parts: &Parts<'_>,
+    envelope: &Envelope<'_>,
+    (id, mut caller): (&RawValue, Caller),
+    view: &Arc<MerchantView>,
+) -> Accepted {
     caller.id = Some(id.to_owned());
     caller.method = "other";
     let params = match read_params(envelope, caller.era) {
         Ok(params) => params,
         Err(fault) => return refuse(caller, &fault),
     };
+    caller.client = client(&params).or(caller.client);
     caller.hints = Hints::of(&params);
     let opening = VersionNegotiation { headers: parts.headers, method: &envelope.method, params: &params };
     match opening.version() {
@@ -299,7 +305,7 @@ fn call(asked: ParsedRequest<'_>, mut params: Map<String, Value>) -> Accepted {
             return refuse(caller, &Fault::Params("params.arguments must be an object".to_owned()));
         }
     };
-    let sender = Sender { host: caller.client(), user_agent: caller.user_agent(), params: &params };
+    let sender = Sender { host: caller.client().cloned(), user_agent: caller.user_agent(), params: &params };
     match tools::parse(tool, &arguments, sender, view) {
         Ok(call) => {
             let context = ReplyContext { caller, tool, id: id.to_owned(), view: Arc::clone(view), received };

@@ -23,15 +23,16 @@ pub struct Caller {
     pub(super) method: &'static str,
     pub(super) id: Option<Box<RawValue>>,
     pub(super) user_agent: Option<String>,
+    /// Its own name and version, in the message or else in the `User-Agent`.
+    pub(super) client: Option<Host>,
     pub(super) hints: Hints,
     pub(super) tool: Option<ToolName>,
     pub(super) claimed: Option<Capability>,
 }
 
-/// The hints in `_meta` (and, in the legacy era, in `initialize`).
+/// The hints in `_meta`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hints {
-    client: Option<Host>,
     subject: Option<String>,
     locale: Option<String>,
     traceparent: Option<String>,
@@ -40,13 +41,14 @@ pub(super) struct Hints {
 impl Caller {
     /// The sender of a message that could not be read.
     pub(super) const fn unknown(era: Era, version: Version) -> Self {
-        let hints = Hints { client: None, subject: None, locale: None, traceparent: None };
+        let hints = Hints { subject: None, locale: None, traceparent: None };
         Self {
             era,
             version,
             method: "unreadable",
             id: None,
             user_agent: None,
+            client: None,
             hints,
             tool: None,
             claimed: None,
@@ -85,8 +87,8 @@ impl Caller {
 
     /// The client, if it names itself: in the message, else by its `User-Agent`.
     #[must_use]
-    pub fn client(&self) -> Option<Host> {
-        self.hints.client.clone().or_else(|| Host::of_user_agent(self.user_agent()?))
+    pub const fn client(&self) -> Option<&Host> {
+        self.client.as_ref()
     }
 
     /// The `User-Agent`, as it was sent.
@@ -138,12 +140,7 @@ impl Hints {
     pub(super) fn of(params: &Map<String, Value>) -> Self {
         let meta = params.get("_meta").and_then(Value::as_object);
         let text = |key: &str| meta.and_then(|meta| bounded(meta.get(key)));
-        let client = meta
-            .and_then(|meta| meta.get("io.modelcontextprotocol/clientInfo"))
-            .or_else(|| params.get("clientInfo"))
-            .and_then(client);
         Self {
-            client,
             subject: text("openai/subject"),
             locale: text("openai/locale").or_else(|| text("webplus/i18n")),
             traceparent: text("traceparent"),
@@ -151,8 +148,10 @@ impl Hints {
     }
 }
 
-/// The client's own name and version (`Implementation`).
-fn client(info: &Value) -> Option<Host> {
+/// The client's own name and version (`Implementation`): in `_meta` and, in the legacy era, in `initialize`.
+pub(super) fn client(params: &Map<String, Value>) -> Option<Host> {
+    let modern = params.get("_meta").and_then(|meta| meta.get("io.modelcontextprotocol/clientInfo"));
+    let info = modern.or_else(|| params.get("clientInfo"))?;
     Host::of(info.get("name")?.as_str()?, info.get("version").and_then(Value::as_str))
 }
 

@@ -40,6 +40,8 @@ pub struct Reply {
     pub detail: Option<String>,
     /// What it is, for the log.
     pub outcome: &'static str,
+    /// Why the checkout was not paid, for the log.
+    pub code: Option<&'static str>,
 }
 
 /// The shop that answers.
@@ -98,10 +100,10 @@ impl Shop<'_> {
             }
             Notice::ConfirmationNeeded => ProblemType::PaymentActionRequired,
             // Another token would not help.
-            Notice::RequestRefused { .. }
-            | Notice::PaymentRefused { .. }
-            | Notice::PaymentLookedInto
-            | Notice::PaymentUnderWay => return not_payable(&said),
+            Notice::RequestRefused { .. } | Notice::PaymentRefused { .. } | Notice::PaymentLookedInto => {
+                return not_payable(&said);
+            }
+            Notice::PaymentUnderWay => return in_progress(),
             Notice::PaymentNotMade
             | Notice::NothingCharged
             | Notice::StripeCheckoutClosed
@@ -117,6 +119,10 @@ impl Shop<'_> {
     /// The reply to a payment that was rejected, beside the present session if it can be read.
     #[must_use]
     pub fn rejected(&self, present: Option<&Answer>, rejection: &Rejection) -> Reply {
+        Reply { code: Some(rejection.code()), ..self.after_rejection(present, rejection) }
+    }
+
+    fn after_rejection(&self, present: Option<&Answer>, rejection: &Rejection) -> Reply {
         let said = Wording::for_model().rejection(rejection);
         let problem = match rejection {
             Rejection::Shopper(ShopperRejection::Token(_) | ShopperRejection::TokenUsedElsewhere) => {
@@ -135,19 +141,14 @@ impl Shop<'_> {
                 return problem_reply(429, "too_many_requests", "Too many requests", &said)
                     .retried_after(TRY_AGAIN);
             }
-            Rejection::Shop(_) => {
-                return problem_reply(503, "unavailable", "Not available now", &said)
-                    .retried_after(TRY_AGAIN);
-            }
+            Rejection::Shop(_) => return unavailable(&said),
             Rejection::Shopper(_) | Rejection::Host(_) | Rejection::Operator(_) => return not_payable(&said),
         };
         match (present, present.and_then(|present| self.terms(present))) {
             (_, Some(terms)) => self.challenged(&terms, problem, &said),
             (Some(present), None) => self.reply(present),
             // Without its state there is no challenge, and a 402 without one says nothing.
-            (None, None) => {
-                problem_reply(503, "unavailable", "Not available now", &said).retried_after(TRY_AGAIN)
-            }
+            (None, None) => unavailable(&said),
         }
     }
 
@@ -266,6 +267,10 @@ fn in_progress() -> Reply {
     json_reply(202, "in_progress", json!({ "status": "in_progress" }).to_string()).retried_after(ASK_AGAIN)
 }
 
+fn unavailable(said: &str) -> Reply {
+    problem_reply(503, "unavailable", "Not available now", said).retried_after(TRY_AGAIN)
+}
+
 fn not_payable(said: &str) -> Reply {
     problem_reply(409, "not_payable", "Not payable", said)
 }
@@ -280,6 +285,7 @@ fn json_reply(status: u16, outcome: &'static str, body: String) -> Reply {
         body,
         detail: None,
         outcome,
+        code: None,
     }
 }
 

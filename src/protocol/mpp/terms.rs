@@ -80,10 +80,6 @@ pub fn payable<'a>(
 ) -> Result<&'a Quote, Rejection> {
     let quote = match &session.state {
         State::Ready { quote } => quote,
-        // What was paid on the page is under way.
-        State::AwaitingStripeCheckout { payment, .. } if payment.attempt.intent.is_some() => {
-            return Err(Rejection::Shopper(ShopperRejection::Undecided));
-        }
         // The page is closed before a token is charged.
         State::AwaitingStripeCheckout { payment, .. } => &payment.attempt.quote,
         State::Open { .. }

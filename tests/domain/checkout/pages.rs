@@ -3,9 +3,9 @@
 use merchant_gateway::domain::address::Buyer;
 use merchant_gateway::domain::checkout::driver::RequestId;
 use merchant_gateway::domain::checkout::model::{
-    Command, Effect, HostRejection, Inconclusive, MAX_STRIPE_CHECKOUTS, NoticeCode, Observation, Patch,
-    PaymentIntentStatus, Rejection, ShopperRejection, State, StripeCheckoutSnapshot, StripeCheckoutStatus,
-    StripeNotification, TokenFacts,
+    Command, Effect, HostRejection, Inconclusive, MAX_STRIPE_CHECKOUTS, Notice, NoticeCode, Observation,
+    Patch, PaymentIntentStatus, Rejection, ShopperRejection, State, StripeCheckoutSnapshot,
+    StripeCheckoutStatus, StripeNotification, TokenFacts,
 };
 use merchant_gateway::domain::ids::Revision;
 use merchant_gateway::domain::merchant::MerchantStatus;
@@ -107,6 +107,13 @@ fn a_payment_that_is_decided_later_is_waited_for() {
     let mut harness = awaiting();
     let processing = paid_later(&harness, PaymentIntentStatus::Processing);
     looks(&mut harness, processing);
+    assert!(matches!(harness.session().state, State::AwaitingStripeCheckout { .. }));
+    // Nobody else pays meanwhile: neither is the page closed, nor the token asked about.
+    let effects = harness.effects.len();
+    let asked = harness.pay("spt_second001");
+    let told = harness.answer(asked).unwrap();
+    assert!(matches!(told.notice, Some(Notice::PaymentUnderWay)), "{told:?}");
+    assert_eq!(harness.effects.len(), effects);
     assert!(matches!(harness.session().state, State::AwaitingStripeCheckout { .. }));
     let succeeded = paid_later(&harness, PaymentIntentStatus::Succeeded);
     looks(&mut harness, succeeded);

@@ -77,6 +77,27 @@ async fn demo_serves_every_address_that_it_prints() {
     }
 }
 
+#[test]
+fn a_demo_of_a_shop_that_sells_nothing_is_served_all_the_same() {
+    let folder = TempDir::new().unwrap();
+    let shops = folder.path().join("shops");
+    std::fs::create_dir(&shops).unwrap();
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/tenants/harbor-coffee.toml");
+    let file = std::fs::read_to_string(sample).unwrap();
+    let closed = file.replace("status = \"active\"", "status = \"suspended\"");
+    assert_ne!(closed, file);
+    std::fs::write(shops.join("harbor-coffee.toml"), closed).unwrap();
+    let ports = ["--port", "0", "--host-port", "0", "--admin-port", "0", "--tenants", "shops"];
+    let mut process = demo(&folder).args(ports).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let said: Vec<String> =
+        lines.map(Result::unwrap).take_while(|line| !line.contains("demo --buy")).collect();
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert!(said.iter().any(|line| line.starts_with("No checkout for an agent's wallet")), "{said:?}");
+    assert!(said.iter().any(|line| line.contains("/admin/v1/orders")), "the rest is told: {said:?}");
+}
+
 /// Runs the printed command of a public client, with the client that is installed for tests; `None` where there is no Node.
 fn pays_as_printed(folder: &TempDir, said: &[String]) -> Option<String> {
     let line = said.iter().find(|line| line.contains(" npx ")).expect("a command");

@@ -42,8 +42,14 @@ pub(crate) fn payable(
     in_this_state
 }
 
-/// Why a session cannot be paid now although its state lets it, whoever pays it and however.
+/// Why a session whose state allows a payment cannot be paid now, by any payer and in any way.
 pub fn can_be_paid(session: &Session, view: &MerchantView, now: Timestamp) -> Result<(), Rejection> {
+    if let State::AwaitingStripeCheckout { payment, .. } = &session.state
+        && payment.attempt.intent.is_some()
+    {
+        // The shopper has paid there, and the outcome is not known yet.
+        return Err(Rejection::Shopper(ShopperRejection::Undecided));
+    }
     if session.late_payment().is_some() {
         // An operator is checking a payment; another one might be the second one.
         return Err(Rejection::Shopper(ShopperRejection::NotPayable(NotPayable::PaymentLookedInto)));

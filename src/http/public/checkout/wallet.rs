@@ -115,6 +115,7 @@ impl Wallet {
             session = self.id.as_str(),
             status = reply.status,
             outcome = reply.outcome,
+            code = reply.code,
             user_agent = self.user_agent.as_deref(),
             duration_ms = crate::telemetry::millis(took),
             "wallet_answered"
